@@ -50,10 +50,8 @@ if TYPE_CHECKING:
 )
 @click.option('--root', type=NewPath, help='Folder of the dataset.  [default: root in --params]')
 @click.option('--task', default='', help='What the robot does.  [default: task in --params]')
-# They are planned, but BagImport takes only whole bags so far.
 @click.option(
     '--episodes',
-    hidden=True,
     metavar='WHICH',
     help='The episodes of a BAG: all of it (bag), each of its files (files), those that the '
     'recorder saved (events), those that its commands, triggers and gamepad give (commands), or '
@@ -62,7 +60,6 @@ if TYPE_CHECKING:
 @click.option(
     '--trigger',
     'triggers',
-    hidden=True,
     multiple=True,
     metavar="'TOPIC [CONDITION]: COMMAND'",
     help="A topic that gives commands, such as '/pedal/pressed: toggle', in place of "
@@ -81,17 +78,17 @@ def import_bags(
     jobs: int,
 ) -> int:
     """
-    Make one episode of each BAG, with the rows that a live recording would have had.
+    Make episodes of each BAG, with the rows that a live recording would have had.
 
-    A BAG is the folder of a rosbag2 bag, or one .mcap or .db3 file. ROS is not needed. The episode
-    begins as soon as every stream of --params has a sample. A bag that the dataset already has is
-    skipped. Interrupted, the same command goes on with the bag that was being read.
+    A BAG is the folder of a rosbag2 bag, or one .mcap or .db3 file. ROS is not needed. An episode
+    begins as soon as every stream of --params has a sample. What the dataset already has is
+    skipped. Interrupted, the same command goes on with the episode that was being read.
 
     With --jobs, the episodes appear together at the end, and a bag that cannot be imported does
     not stop the others.
     """
     with importing('import needs rosbags'):
-        from lerobot_streamrec.fleet.bag_import import IMPORT_OPTIONS
+        from lerobot_streamrec.fleet.bag_import import finalize, IMPORT_OPTIONS
         from lerobot_streamrec.fleet.bag_workers import Request
         from lerobot_streamrec.fleet.planning.bag_episodes import episodes_choice
         from lerobot_streamrec.settings.teleop_settings import parse_triggers
@@ -111,18 +108,26 @@ def import_bags(
     )
     if request.num_recorders > 1:
         return _import_together(bags, request)
+    num_failed, is_finalized = 0, True
     for number, path in enumerate(bags, start=1):
         with progress_bar(f'hashing {path.name}') as hashing:
             opened = request.open(path, hashing)
-        if opened.is_there:
-            click.echo(f'{path}: {opened.settings.recorder.root} has it already')
+        config, is_last = opened.settings.recorder, number == len(bags)
+        if not opened.missing:
+            click.echo(f'{path}: {config.root} has it already')
+            if is_last and not is_finalized:
+                finalize(config)
             continue
         begin_s, seconds = time.monotonic(), opened.bag.seconds
         with bag_bar(f'importing {path.name}', seconds) as show:
-            done = opened.run(show, is_last=number == len(bags))
-        click.echo(f'{path}: {done.summary}; {_speed(seconds, begin_s)}')
+            done = opened.run(show, is_last=is_last)
+        is_finalized = is_finalized and not done.summaries
+        speed = _speed(seconds, begin_s)
+        for summary in done.summaries:
+            click.echo(f'{path}: {summary}; {speed}')
         show_remarks(done.remarks)
-    return 0
+        num_failed += _show_failures(done.failures)
+    return int(num_failed > 0)
 
 
 def _import_together(bags: Sequence[Path], request: Request) -> int:
@@ -139,11 +144,19 @@ def _import_together(bags: Sequence[Path], request: Request) -> int:
         if path in jobs.failures:
             click.echo(f'{path}: not imported: {jobs.failures[path]}', err=True)
         else:
-            click.echo(f'{path}: {jobs.sentences[path]}')
+            for sentence in jobs.sentences[path]:
+                click.echo(f'{path}: {sentence}')
     show_remarks(jobs.remarks)
+    num_lost = _show_failures(jobs.lost)
     if jobs.todo:
         click.echo(f'{num}: {seconds:.1f} s, {_speed(seconds, begin_s)}')
-    return int(bool(jobs.failures))
+    return int(bool(jobs.failures) or num_lost > 0)
+
+
+def _show_failures(failures: Sequence[str]) -> int:
+    for failure in failures:
+        click.echo(f'streamrec: {failure}', err=True)
+    return len(failures)
 
 
 def _speed(seconds: float, begin_s: float) -> str:

@@ -21,26 +21,28 @@ their own time, and the bag waits for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 import hashlib
 import math
 from pathlib import Path
+import re
 import time
 from typing import Any
 
 from lerobot_streamrec.dataset.about.robot_files import PARAMETERS
 from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.dataset.format.episode_table import BAG
+from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.dataset.takes.salvage import DISCARD
-from lerobot_streamrec.errors import (
-    BagError,
-    ConfigError,
-    EncoderError,
-    StreamsNotReadyError,
-)
+from lerobot_streamrec.errors import ConfigError, DiskFullError, EncoderError
 from lerobot_streamrec.fleet.bag_samples import BagSamples, lacks
+from lerobot_streamrec.fleet.episode_steps import EpisodeSteps, PlannedEpisode
+from lerobot_streamrec.fleet.planning.bag_spans import Span
+from lerobot_streamrec.fleet.reading.bag_parts import Message
 from lerobot_streamrec.fleet.reading.bag_reader import Bag
+from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState
@@ -54,17 +56,14 @@ from lerobot_streamrec.settings.topic_names import full_topic_name
 from lerobot_streamrec.settings.transports import Target
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
-BAG = 'bag'
-"""The column of meta/episodes that names the bag of an episode and the hash of its files."""
-
 # As often as a live recorder reads its topics.
 _TICK_NS = NS_PER_S // 100
-_START_EVERY_NS = NS_PER_S // 20
 _MAX_QUEUED = 30
 _POLL_S = 0.002
 _CLOSE_S = 30.0
 _HASH_DIGITS = 16
 _WHOLE, _SAMPLED = ' sha256:', ' sampled:'
+_PLACE = re.compile(r' @-?[0-9.]+ s$')
 
 Progress = Callable[[float, int], None]
 """Is called with the seconds of a bag and the bytes of its messages that have been read."""
@@ -75,11 +74,13 @@ class Imported:
     """
     The result of an import.
 
-    :param summary: the episode
-    :param remarks: what is damaged in the bag
+    :param summaries: the episodes that were imported now
+    :param failures: episodes that could not be imported, with the reasons
+    :param remarks: what is damaged in the bag, and what could not be done as planned
     """
 
-    summary: EpisodeSummary
+    summaries: tuple[EpisodeSummary, ...]
+    failures: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
@@ -102,31 +103,66 @@ def bag_text(
     return f'{bag.path.resolve().name}{kind}{whole.hexdigest()[:_HASH_DIGITS]}'
 
 
-def is_imported(root: Path, text: str, whole_text: Callable[[], str]) -> bool:
+def known_text(root: Path, text: str, whole_text: Callable[[], str]) -> str:
     """
-    Return whether a dataset has an episode of a bag.
+    Return the text by which a dataset knows a bag, or would know it.
 
     :param root: the dataset's folder, which may not exist yet
     :param text: text from ``bag_text``
     :param whole_text: function that returns the text with the hash of all bytes, for a dataset of
         an earlier release that knows a large bag by it
-    :raise ConfigError: if the dataset has episodes of a bag of this name with other content
     """
-    if not (root / 'meta' / 'info.json').is_file():
-        return False
-    name = text.rpartition(' ')[0]
-    known = {one.texts.get(BAG, '') for one in read_catalog(root).episodes}
-    others = sorted(one for one in known - {text} if one.rpartition(' ')[0] == name)
-    if text not in known and _SAMPLED in text and any(_WHOLE in one for one in others):
-        text = whole_text()
-    if others and text not in known:
-        raise ConfigError(
-            'BAG',
-            text,
-            f'the dataset has episodes of {others[0]}, so this bag has changed since then: '
-            'delete them, or rename the bag',
-        )
-    return text in known
+    if _SAMPLED not in text:
+        return text
+    others = {_PLACE.sub('', one) for one in _texts(root)}
+    is_known_otherwise = text not in others and any(
+        _WHOLE in one and one.rpartition(' ')[0] == text.rpartition(' ')[0] for one in others
+    )
+    return whole_text() if is_known_otherwise else text
+
+
+def _texts(root: Path) -> set[str]:
+    if not (root / INFO).is_file():
+        return set()
+    return {one.texts.get(BAG, '') for one in read_catalog(root).episodes}
+
+
+def span_place(bag: Bag, span: Span) -> str:
+    """Return the place of an episode in a bag, such as ``@12.345 s``; empty: it is all of it."""
+    begin_ns = bag.begin_ns or 0
+    if span.begin_ns <= begin_ns and span.end_ns >= (bag.end_ns or 0):
+        return ''
+    return f'@{(span.begin_ns - begin_ns) / NS_PER_S:.3f} s'
+
+
+def missing_spans(root: Path, bag: Bag, text: str, spans: Sequence[Span]) -> list[Span]:
+    """
+    Return the episodes of a bag that a dataset lacks.
+
+    :param root: the dataset's folder, which may not exist yet
+    :param text: text from ``known_text``
+    :param spans: all episodes of the bag
+    :raise ConfigError: if the dataset has episodes of a bag of this name with other content, or
+        other episodes of this bag
+    """
+    known = _texts(root)
+    wanted = {_episode_text(bag, text, span): span for span in spans}
+    missing = [span for one, span in wanted.items() if one not in known]
+    for one in sorted(known - wanted.keys()) if missing else ():
+        whole = _PLACE.sub('', one)
+        if whole == text:
+            why = 'its episodes now begin elsewhere'
+        elif whole.rpartition(' ')[0] == text.rpartition(' ')[0]:
+            why = 'this bag has changed since then'
+        else:
+            continue
+        advice = 'delete them, rename the bag, or choose another root'
+        raise ConfigError('BAG', text, f'the dataset has episodes of {one}, and {why}: {advice}')
+    return missing
+
+
+def _episode_text(bag: Bag, text: str, span: Span) -> str:
+    return f'{text} {span_place(bag, span)}'.strip()
 
 
 def bag_settings(
@@ -158,31 +194,51 @@ def bag_settings(
     return settings_of(params, namespace, type_of, fields_of, replaced)
 
 
+class _Recorder(Recorder):
+    """A recorder that makes no episode of a part when the disk is full: the rest is not lost."""
+
+    def _end_at_full_disk(self, problem: str) -> None:
+        raise DiskFullError(problem)
+
+
 class BagImport:
     """
-    Makes one episode of a bag, from the first instant at which every stream has a sample.
+    Makes the episodes of a bag that the dataset lacks.
 
     Owned by one thread, which waits for the encoders.
 
     :param bag: the bag
     :param settings: from ``bag_settings``
     :param namespace: namespace of the recorder, in which its relative topics are
-    :param text: text from ``bag_text``
+    :param text: text from ``known_text``
     :param parameters: content of the parameter file, for ``meta/robot``
+    :param spans: all episodes of the bag, in their order
+    :param wanted: those of them that are imported unless the dataset has them; None: all
     :raise ConfigError: if the bag lacks a topic
     """
 
     def __init__(
-        self, bag: Bag, settings: Settings, namespace: str, text: str, parameters: bytes
+        self,
+        bag: Bag,
+        settings: Settings,
+        namespace: str,
+        text: str,
+        parameters: bytes,
+        spans: Sequence[Span],
+        wanted: Sequence[Span] | None = None,
     ) -> None:
         self._bag = bag
         self._text = text
+        self._spans = spans
+        self._wanted = spans if wanted is None else wanted
+        self._settings = settings
         self._samples = BagSamples(bag, settings.sources, namespace)
         self._now_ns = bag.begin_ns or 0
-        self._due_ns = self._start_due_ns = 0
+        self._due_ns = 0
         self._timeout_s = settings.recorder.save_timeout_s
-        self._recorder = Recorder(settings.recorder, lambda: self._now_ns, lambda: self._now_ns)
-        self._is_started = False
+        self._recorder = _Recorder(
+            settings.recorder, lambda: self._now_ns, lambda: self._now_ns
+        )
         full_name = partial(full_topic_name, node_name=recorder_node_name(namespace))
         robot = self._recorder.robot
         self._robot = RobotReader(settings.sources, full_name, bag.decode, robot)
@@ -193,17 +249,24 @@ class BagImport:
 
     def run(self, progress: Progress = lambda *_: None, *, is_last: bool = True) -> Imported:
         """
-        Read the bag, and save its episode.
+        Read the bag, and save its episodes.
+
+        An episode that cannot be imported does not keep the others from it.
 
         :param progress: called now and then
         :param is_last: True to finalize the dataset as well
-        :raise BagError: if no episode could begin, with the reasons
-        :raise StreamrecError: if the episode cannot be saved
+        :raise ConfigError: as ``missing_spans`` does
+        :raise StreamrecError: if the dataset, its disk or an encoder fails
         """
-        topics = self._samples.topics | self._robot_targets.keys()
-        begin_ns, num_bytes = self._now_ns, 0
+        recorder, begin_ns, num_bytes = self._recorder, self._now_ns, 0
         try:
-            for message in self._bag.messages(topics):
+            if recorder.status().num_deferred:
+                # They are episodes of this bag, perhaps, and count once they are encoded.
+                recorder.finalize().result()
+            settle = partial(self._robot.settle, math.inf)
+            waiting = (self._wait_for_trials, settle)
+            steps = EpisodeSteps(recorder, self._settings, self._planned(), *waiting)
+            for message in self._messages(steps):
                 self._now_ns = max(self._now_ns, message.receive_ns)
                 if self._now_ns >= self._due_ns:
                     self._tick()
@@ -212,55 +275,82 @@ class BagImport:
                 target = self._robot_targets.get(message.topic)
                 if target is not None and target.message_type == message.type_name:
                     self._robot.hear(target, message.data, self._now_ns / NS_PER_S)
-                self._samples.push(message, self._now_ns, self._recorder)
+                steps.begin_message(self._now_ns)
+                self._samples.push(message, self._now_ns, steps)
             self._tick()
-            if not self._is_started:
-                reasons = '; '.join(self._recorder.start_problems())
-                raise BagError(
-                    self._bag.path, f'no episode could begin: {reasons}', 'see the parameter file'
-                )
-            self._robot.settle(math.inf)
-            self._recorder.annotate(BAG, self._text)
-            summary = self._recorder.save().result()
-            if is_last:
-                self._recorder.finalize().result()
+            steps.end()
+            if is_last and steps.summaries:
+                recorder.finalize().result()
         finally:
-            if self._recorder.state is RecorderState.RECORDING:
-                # A part of a bag is no episode: the same command imports all of it again.
-                self._recorder.discard()
-            self._recorder.close(_CLOSE_S)
-        return Imported(summary, tuple(map(str, self._bag.remarks)))
+            if recorder.state in (RecorderState.RECORDING, RecorderState.PAUSED):
+                # A part of an episode is none: the same command imports all of it again.
+                recorder.discard()
+            recorder.close(_CLOSE_S)
+        return Imported(
+            tuple(steps.summaries),
+            tuple(steps.failures),
+            (*map(str, self._bag.remarks), *steps.remarks),
+        )
+
+    def _planned(self) -> list[PlannedEpisode]:
+        root = self._settings.recorder.root
+        missing = missing_spans(root, self._bag, self._text, self._spans)
+        return [
+            PlannedEpisode(
+                span,
+                _episode_text(self._bag, self._text, span),
+                f'{self._bag.path} {span_place(self._bag, span)}'.strip(),
+                span in missing and span in self._wanted,
+            )
+            for span in self._spans
+        ]
+
+    def _messages(self, steps: EpisodeSteps) -> Iterator[Message]:
+        """Yield the messages that the episodes need, in the order of their receive times."""
+        begin_ns = max(0, steps.needed_from_ns)
+        # The last message of such a topic holds, however long ago it was.
+        lasting = self._samples.lasting_topics | self._robot_targets.keys()
+        if lasting and begin_ns > (self._bag.begin_ns or 0):
+            yield from self._bag.messages(lasting, None, begin_ns)
+        topics = self._samples.topics | self._robot_targets.keys()
+        for message in self._bag.messages(topics, begin_ns):
+            if steps.is_over:
+                break
+            if message.receive_ns >= steps.needed_from_ns or message.topic in lasting:
+                yield message
 
     def _tick(self) -> None:
         """Do what a live recorder does between two looks at its topics."""
-        self._due_ns = self._now_ns + _TICK_NS
+        # The same instants in each import, wherever it begins to read.
+        self._due_ns = (self._now_ns // _TICK_NS + 1) * _TICK_NS
         self._robot.settle(self._now_ns / NS_PER_S)
         self._recorder.close_rows()
-        if self._is_started:
-            self._wait_for_encoders(lambda: self._recorder.num_queued <= _MAX_QUEUED)
-        elif self._now_ns >= self._start_due_ns:
-            self._start_due_ns = self._now_ns + _START_EVERY_NS
-            self._try_to_start()
+        self._wait_for_encoders(lambda: self._recorder.num_queued <= _MAX_QUEUED)
 
-    def _try_to_start(self) -> None:
+    def _wait_for_trials(self) -> None:
         self._wait_for_encoders(lambda: not self._recorder.is_trying_encoders)
-        try:
-            self._recorder.start()
-        except StreamsNotReadyError:
-            return
-        self._is_started = True
 
     def _wait_for_encoders(self, is_done: Callable[[], bool]) -> None:
         deadline_s = time.monotonic() + self._timeout_s
         queued = self._recorder.num_queued
-        while not is_done():
+        # An episode that has failed gets no more pictures; saving it tells why.
+        while not is_done() and not self._recorder.failure:
             time.sleep(_POLL_S)
             if self._recorder.num_queued < queued:
                 queued = self._recorder.num_queued
                 deadline_s = time.monotonic() + self._timeout_s
-            if self._recorder.failure or time.monotonic() > deadline_s:
-                why = self._recorder.failure or f'no progress in {self._timeout_s:g} s'
+            if time.monotonic() > deadline_s:
+                why = f'no progress in {self._timeout_s:g} s'
                 raise EncoderError(f'the encoders do not take the pictures of the bag: {why}')
+
+
+def finalize(config: RecorderConfig) -> None:
+    """Finalize a dataset to which episodes were added; raise StreamrecError if that fails."""
+    recorder = Recorder(config)
+    try:
+        recorder.finalize().result()
+    finally:
+        recorder.close(_CLOSE_S)
 
 
 IMPORT_OPTIONS: Mapping[str, Any] = {'recovery': DISCARD, 'resume': True}

@@ -36,13 +36,9 @@ from lerobot_streamrec.dataset.rebuild.merge import add_datasets
 from lerobot_streamrec.dataset.rebuild.merged_features import merged_info
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetError, RebuildError, StreamrecError
-from lerobot_streamrec.fleet.bag_import import Progress
+from lerobot_streamrec.fleet.bag_import import finalize, Imported, Progress
 from lerobot_streamrec.fleet.bag_workers import Crew, Job, Request, Result
-from lerobot_streamrec.fleet.planning.bag_episodes import WHOLE
 from lerobot_streamrec.recording.config import RecorderConfig
-from lerobot_streamrec.recording.recorder import Recorder
-
-_CLOSE_S = 30.0
 
 
 @dataclass(slots=True)
@@ -52,17 +48,18 @@ class Jobs:
 
     :param config: settings of the dataset; None if no bag can be imported
     :param todo: the imports, in order
-    :param sentences: a sentence on each bag that the dataset has
+    :param sentences: a sentence on each episode of a bag, or that the dataset has all of them
     :param remarks: sentences on the damage of bags
     :param failures: the reason for each bag that cannot be imported
+    :param lost: the reason for each episode that cannot be imported, of bags that otherwise can
     """
 
     config: RecorderConfig | None = None
     todo: list[Job] = field(default_factory=list)
-    sentences: dict[Path, str] = field(default_factory=dict)
+    sentences: dict[Path, list[str]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     failures: dict[Path, str] = field(default_factory=dict)
-
+    lost: list[str] = field(default_factory=list)
 
     @property
     def is_interrupted(self) -> bool:
@@ -88,21 +85,18 @@ def plan_jobs(paths: Sequence[Path], request: Request, hashing: Bytes) -> Jobs:
             opened = request.open(path, hashing)
             text, config = opened.text, opened.settings.recorder
             jobs.config = jobs.config or config
-            if opened.is_there or _is_repeated(text, jobs.todo):
-                jobs.sentences.setdefault(path, f'{config.root} has it already')
+            if not opened.missing or _is_repeated(text, jobs.todo):
+                jobs.sentences.setdefault(path, [f'{config.root} has it already'])
                 continue
         except (StreamrecError, OSError) as error:
             jobs.failures[path] = str(error)
             continue
-        options: tuple[object, ...] = (
-            text, parameters, request.namespace, sorted(request.replaced.items())
-        )  # fmt: skip
-        if request.choice != WHOLE:
-            options = (*options, opened.spans)
+        chosen = sorted(request.replaced.items()), opened.missing
+        options = text, parameters, request.namespace, *chosen
         name = hashlib.sha256(repr(options).encode()).hexdigest()[:16]
         folder = folder_of_imports(config.root) / name
         own = replace(request, replaced={**request.replaced, 'root': str(folder)})
-        jobs.todo.append(Job(path, text, opened.bag.seconds, folder, own))
+        jobs.todo.append(Job(path, text, opened.missing, opened.bag.seconds, folder, own))
     return jobs
 
 
@@ -148,11 +142,7 @@ def import_together(
         with suppress(OSError):
             folder.rmdir()
     if parts or not jobs.todo:
-        recorder = Recorder(config)
-        try:
-            recorder.finalize().result()
-        finally:
-            recorder.close(_CLOSE_S)
+        finalize(config)
 
 
 @contextmanager
@@ -194,18 +184,31 @@ def _parts(jobs: Jobs, root: Path, results: Mapping[Job, Result]) -> list[Catalo
             jobs.failures[job.path] = result
             continue
         try:
+            if result is not None and not (job.folder / INFO).is_file():
+                raise DatasetError('; '.join(result.failures))
             part = read_catalog(job.folder)
             merged_info([[*present, *parts, part][0], part])
         except DatasetError as error:
             jobs.failures[job.path] = str(error)
             _remove(job.folder)
             continue
-        told = f'episode {index}: {part.info.total_frames} rows, imported before'
         if result is not None:
-            episode = replace(result.summary.episode, episode_index=index)
-            told = str(replace(result.summary, episode=episode))
             jobs.remarks += result.remarks
-        jobs.sentences[job.path] = told
+            jobs.lost += result.failures
+        jobs.sentences[job.path] = _sentences(part, result, index)
         index += len(part.episodes)
         parts.append(part)
     return parts
+
+
+def _sentences(part: Catalog, result: Imported | None, first_index: int) -> list[str]:
+    """Return a sentence on each episode of a part, by its index in the whole dataset."""
+    summaries = {one.episode.episode_index: one for one in result.summaries} if result else {}
+    told = []
+    for index, one in enumerate(part.episodes):
+        text = f'episode {first_index + index}: {one.length} rows, imported before'
+        if (summary := summaries.get(index)) is not None:
+            episode = replace(summary.episode, episode_index=first_index + index)
+            text = str(replace(summary, episode=episode))
+        told.append(text)
+    return told

@@ -19,17 +19,17 @@ from collections.abc import Iterable
 from functools import partial
 
 from lerobot_streamrec.errors import ConfigError, ForeignMessageError, MessageError
+from lerobot_streamrec.fleet.episode_steps import EpisodeSteps
 from lerobot_streamrec.fleet.reading.bag_parts import Message
 from lerobot_streamrec.fleet.reading.bag_reader import Bag
 from lerobot_streamrec.recording.camera_latency import MotionSink
-from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.settings.recorder_settings import recorder_node_name
 from lerobot_streamrec.settings.sample_reader import SampleReader
 from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.settings.topic_names import full_topic_name
 from lerobot_streamrec.settings.transports import choose_topic, Target
 
-Sink = Recorder | MotionSink
+Sink = EpisodeSteps | MotionSink
 
 
 class BagSamples:
@@ -45,6 +45,8 @@ class BagSamples:
     def __init__(self, bag: Bag, sources: Iterable[Source], namespace: str) -> None:
         self._bag = bag
         self._node_name = recorder_node_name(namespace)
+        self.lasting_topics: set[str] = set()
+        """Those of the topics whose last message holds, however old it is."""
         self._readers: dict[tuple[str, str], list[tuple[str, bool, SampleReader]]] = {}
         for source in sources:
             self._add(source)
@@ -59,6 +61,8 @@ class BagSamples:
             raise ConfigError(f'{source.parameter}.topic', topic, lacks(self._bag, target.topic))
         decode = partial(self._bag.decode, target.message_type)
         reader = SampleReader(source, target.message_type, self._bag.fields, decode)
+        if not source.stream.max_age_ns:
+            self.lasting_topics.add(target.topic)
         entry = (source.stream.key, source.stream.is_camera, reader)
         self._readers.setdefault((target.topic, target.message_type), []).append(entry)
 

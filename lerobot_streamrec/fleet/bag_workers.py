@@ -37,13 +37,14 @@ from lerobot_streamrec.dataset.format.files import Files, lock_holder
 from lerobot_streamrec.dataset.format.info import info_content, parse_raw_info
 from lerobot_streamrec.dataset.format.info_rules import json_bytes
 from lerobot_streamrec.dataset.format.layout import INFO
-from lerobot_streamrec.errors import BagError, StreamrecError
+from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.fleet.bag_import import (
     bag_settings,
     bag_text,
     BagImport,
     Imported,
-    is_imported,
+    known_text,
+    missing_spans,
     Progress,
 )
 from lerobot_streamrec.fleet.planning.bag_episodes import plan_episodes, WHOLE
@@ -86,7 +87,7 @@ class Request:
         self, path: Path, hashing: Callable[[int, int], None] | None = None, text: str = ''
     ) -> OpenBag:
         """
-        Open a bag, and find out whether the dataset has it already.
+        Open a bag, and find out which of its episodes the dataset lacks.
 
         :param hashing: called with the number of bytes that are hashed and in all
         :param text: text from ``bag_text``; empty: it has to be found out
@@ -96,8 +97,7 @@ class Request:
         settings = bag_settings(bag, self.params, self.namespace, self.replaced)
         config = replace(settings.recorder, num_recorders=self.num_recorders)
         text = text or bag_text(bag, hashing)
-        whole_text = partial(bag_text, bag, hashing, is_whole=True)
-        is_there = is_imported(config.root, text, whole_text)
+        text = known_text(config.root, text, partial(bag_text, bag, hashing, is_whole=True))
         settings = replace(settings, recorder=config)
         spans = plan_episodes(
             bag,
@@ -107,7 +107,8 @@ class Request:
             self.triggers,
             has_others=self.has_others,
         )
-        return OpenBag(self, bag, settings, text, spans, is_there)
+        missing = missing_spans(config.root, bag, text, spans)
+        return OpenBag(self, bag, settings, text, spans, missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +119,9 @@ class OpenBag:
     :param request: the options
     :param bag: the bag
     :param settings: settings of the recorder for this bag
-    :param text: text from ``bag_text``
+    :param text: text from ``known_text``
     :param spans: its episodes
-    :param is_there: True if the dataset has it already
+    :param missing: those that the dataset lacks
     """
 
     request: Request
@@ -128,26 +129,16 @@ class OpenBag:
     settings: Settings
     text: str
     spans: Sequence[Span]
-    is_there: bool
+    missing: Sequence[Span]
 
-    def run(self, progress: Progress, *, is_last: bool) -> Imported:
-        """Import the bag; see ``BagImport.run``."""
-        self._refuse_parts()
+    def run(
+        self, progress: Progress, *, is_last: bool, wanted: Sequence[Span] | None = None
+    ) -> Imported:
+        """Import the bag; see ``BagImport``."""
         parameters = self.request.params.read_bytes()
         namespace = self.request.namespace
-        engine = BagImport(self.bag, self.settings, namespace, self.text, parameters)
-        return engine.run(progress, is_last=is_last)
-
-    def _refuse_parts(self) -> None:
-        """Refuse episodes that are only a part of a bag, until ``BagImport`` takes spans."""
-        bag, spans = self.bag, self.spans
-        whole = bag.begin_ns or 0, bag.end_ns or 0
-        if [(span.begin_ns, span.end_ns) for span in spans] != [whole]:
-            raise BagError(
-                bag.path,
-                f'it has {len(spans)} episodes, and parts of a bag are not imported yet',
-                '--episodes bag imports all of it',
-            )
+        source = (self.bag, self.settings, namespace, self.text, parameters, self.spans, wanted)
+        return BagImport(*source).run(progress, is_last=is_last)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,7 +147,8 @@ class Job:
     The import of a bag into a dataset of its own.
 
     :param path: the bag
-    :param text: text from ``bag_text``
+    :param text: text from ``known_text``
+    :param spans: its episodes that are wanted
     :param seconds: length of the bag
     :param folder: folder of the dataset
     :param request: the options, with this folder as the root
@@ -164,13 +156,14 @@ class Job:
 
     path: Path
     text: str
+    spans: Sequence[Span]
     seconds: float
     folder: Path
     request: Request
 
 
 Result = Imported | str | None
-"""The result of a job: the episode, the reason for a failure, or None if it was done before."""
+"""The result of a job: its episodes, the reason for a failure, or None if it was done before."""
 
 
 class Crew:
@@ -195,9 +188,6 @@ class Crew:
 
     def run(self) -> dict[Job, Result]:
         """Do all jobs; the processes have ended when this returns or raises."""
-        for job in [one for one in self._waiting if _is_done(one)]:
-            self._waiting.remove(job)
-            self._finish(job, None)
         self._num_workers = min(self._num_workers, len(self._waiting))
         try:
             while self._waiting or self._running:
@@ -268,13 +258,6 @@ def _ending(process: BaseProcess) -> str:
     return f'its process ended {how}; the same command imports it again'
 
 
-def _is_done(job: Job) -> bool:
-    # The process that opens a dataset tells why it cannot be read.
-    with suppress(StreamrecError):
-        return is_imported(job.folder, job.text, lambda: job.text)
-    return False
-
-
 def _make_alike(folder: Path, like: Path) -> None:
     """Begin a dataset of the same kind, so that a bag that does not fit is refused at once."""
     said = parse_raw_info(info_content(like), like)
@@ -308,5 +291,7 @@ def _result(job: Job, pipe: Connection) -> Result:
             pipe.send(done)
 
     opened = job.request.open(job.path, text=job.text)
+    if not any(one in opened.missing for one in job.spans):
+        return None
     # The last one of its dataset: pictures that wait for their encoding are encoded now.
-    return None if opened.is_there else opened.run(tell, is_last=True)
+    return opened.run(tell, is_last=True, wanted=job.spans)

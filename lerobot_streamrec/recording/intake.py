@@ -25,8 +25,9 @@ from lerobot_streamrec.frame import Picture
 from lerobot_streamrec.recording.disk_watch import DiskWatch
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
 from lerobot_streamrec.recording.episode.take import Take
+from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.recording.streams.streams import Streams
-from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NOTHING_KNOWN, NS_PER_S
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ class Intake(ABC):
         self._has_new = False
         """True if samples came since rows were last closed."""
         self._is_closed = False
+        self.verb_rows = NOTHING_KNOWN
+        """The rows before and after the last verb of an episode."""
 
     @property
     def is_trying_encoders(self) -> bool:
@@ -78,6 +81,34 @@ class Intake(ABC):
         """The largest number of frames of a camera that wait for its encoder."""
         cameras = self._take.cameras.values() if self._take is not None else ()
         return max((one.num_queued for one in cameras), default=0)
+
+    @property
+    def state(self) -> RecorderState:
+        """The state of the recorder."""
+        if self._is_closed:
+            return RecorderState.CLOSED
+        if self._take is None:
+            return RecorderState.IDLE
+        return RecorderState.PAUSED if self._take.is_paused else RecorderState.RECORDING
+
+    @property
+    def seconds(self) -> float:
+        """The length of the running episode's rows, in seconds."""
+        return self._take.seconds if self._take is not None else 0.0
+
+    @property
+    def failure(self) -> str:
+        """The reason why the running episode cannot be saved; empty if it can."""
+        return (self._take.failure or '') if self._take is not None else ''
+
+    def close_known_rows(self) -> bool:
+        """
+        Close rows up to the last one that a verb was told, unless a sample is on its way.
+
+        :return: False if one is
+        """
+        self._take_in()
+        return self._take is None or self._take.close_known_rows()
 
     def push_image(self, video_key: str, stamp_ns: int, picture: Picture) -> None:
         """
@@ -114,8 +145,8 @@ class Intake(ABC):
         is_recording = self._take is not None and not self._take.is_paused
         for key, stamp_ns, value, now_ns in accepted:
             try:
-                if self._take is not None:
-                    self._take.refuse_damaged_header(key, value)
+                if self._take is not None and key in self._take.cameras:
+                    self._take.cameras[key].refuse_damaged_header(value)
                 self._follow(
                     self._streams.push(key, stamp_ns, value, now_ns, is_recording=is_recording)
                 )

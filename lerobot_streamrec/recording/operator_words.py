@@ -26,6 +26,7 @@ from lerobot_streamrec.recording.episode.take import Take
 from lerobot_streamrec.recording.intake import Intake
 from lerobot_streamrec.recording.readiness import stream_problem
 from lerobot_streamrec.recording.streams.streams import Streams
+from lerobot_streamrec.sync.row_clock import KnownRows, NOTHING_KNOWN
 
 
 class OperatorWords(Intake):
@@ -67,18 +68,21 @@ class OperatorWords(Intake):
         """Whether a human intervenes now."""
         return self._streams.is_human
 
-    def intervene(self, *, is_human: bool) -> str:
+    def intervene(self, *, is_human: bool, known: KnownRows = NOTHING_KNOWN) -> str:
         """
         Note that a human takes the robot over, or gives it back to the policy.
 
         :param is_human: True if the human drives from now on, in later episodes too
+        :param known: instant from which on rows show it, if another recording of the same
+            messages had it
         :return: a sentence on it
         :raise StreamrecError: for the reasons of ``refuse_intervention``
         """
         self.refuse_intervention(is_human=is_human)
         self._streams.is_human_by_command = is_human
+        self.verb_rows = NOTHING_KNOWN
         if self._take is not None:
-            self._take.intervention.set(self._said_ns(self._take), is_human)
+            self._take.intervention.set(self._said_ns(self._take, known), is_human)
         return 'a human drives' if is_human else 'the policy drives'
 
     def refuse_intervention(self, *, is_human: bool) -> None:
@@ -110,11 +114,12 @@ class OperatorWords(Intake):
         if problems:
             raise StreamsNotReadyError(problems)
 
-    def begin_subtask(self, text: str) -> str:
+    def begin_subtask(self, text: str, known: KnownRows = NOTHING_KNOWN) -> str:
         """
         Note that the robot begins a part of its task.
 
         :param text: what it does, in a few words
+        :param known: as for ``intervene``
         :return: a sentence on it
         :raise EpisodeStateError: if no episode is running, or subtasks are not stored
         :raise EpisodeError: if there is no text
@@ -130,13 +135,16 @@ class OperatorWords(Intake):
         if self._take is None:
             raise EpisodeStateError('no episode is being recorded: call start first')
         self._take_in()
-        self._take.subtask.set(self._said_ns(self._take), text)
+        self._take.subtask.set(self._said_ns(self._take, known), text)
         return f'subtask {text!r}'
 
-    def _said_ns(self, take: Take) -> int:
-        """Return the instant after which rows show what is said now."""
+    def _said_ns(self, take: Take, known: KnownRows) -> int:
+        """Return the instant after which rows show what is said now, and keep it."""
         newest_ns = self._streams.newest_ns
         # An episode runs only once every stream has a sample.
         assert newest_ns is not None
         # A row at the newest stamp is in the past, unless it will be the first one.
-        return newest_ns - 1 if take.is_paused or not take.num_rows else newest_ns
+        first_ns = newest_ns if take.is_paused or not take.num_rows else newest_ns + 1
+        first_ns = first_ns if known.first_ns is None else known.first_ns
+        self.verb_rows = KnownRows(first_ns)
+        return first_ns - 1

@@ -173,11 +173,13 @@ class StartConditions:
     dataset_work: DatasetWork
     outcomes: Outcomes
 
-    def check(self, task: str) -> Mapping[str, EncoderConfig]:
+    def check(self, task: str, *, may_be_stale: bool = False) -> Mapping[str, EncoderConfig]:
         """
         Refuse to start an episode that could not be recorded.
 
         :param task: task of the episode
+        :param may_be_stale: True if another recorder has started it with the same samples, so that
+            no stream has to be fresh now
         :return: encoder settings by camera
         :raise EpisodeStateError: if too many episodes are being saved, or the dataset is being
             finalized
@@ -190,19 +192,21 @@ class StartConditions:
         """
         for refusal in self._refusals(task):
             raise refusal
-        self.check_streams()
+        self.check_streams(may_be_stale=may_be_stale)
         return self._fit_encoders()
 
-    def check_streams(self) -> None:
+    def check_streams(self, *, may_be_stale: bool = False) -> None:
         """
         Refuse to resume a paused episode that could not be recorded.
 
+        :param may_be_stale: as for ``check``
         :raise StreamsNotReadyError: if a stream is missing or stale, or no recent picture of a
             camera decodes
         """
         for stream in self.streams.all:
             stream.look_at_pictures()
-        _refuse_unready_streams(self.streams, self.streams.clock_ns())
+        now_ns = self.streams.clock_ns()
+        _refuse_unready_streams(self.streams, now_ns, may_be_stale=may_be_stale)
 
     def problems(self, task: str) -> list[str]:
         """
@@ -249,7 +253,9 @@ class StartConditions:
         return encoders
 
 
-def _refuse_unready_streams(streams: Streams, now_ns: int) -> None:
+def _refuse_unready_streams(
+    streams: Streams, now_ns: int, *, may_be_stale: bool = False
+) -> None:
     """
     Refuse to start while a stream has no fresh sample, or no recent picture of a camera decodes.
 
@@ -259,7 +265,11 @@ def _refuse_unready_streams(streams: Streams, now_ns: int) -> None:
     _refuse_if(
         streams.all,
         lambda one: stream_problem(
-            one, now_ns, newest_ns, off.get(one.config.key), is_idle=streams.is_idle(one)
+            one,
+            now_ns,
+            newest_ns,
+            off.get(one.config.key),
+            is_idle=may_be_stale or streams.is_idle(one),
         ),
     )
     _refuse_if(streams.all, lambda one: one.picture_problem)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 import logging
 import time
 
@@ -38,11 +39,11 @@ from lerobot_streamrec.recording.saving.committer import Committer
 from lerobot_streamrec.recording.saving.futures import settled, then
 from lerobot_streamrec.recording.saving.last_result import Outcomes, unfinished_text
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary, Finalized, Rotation
-from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
+from lerobot_streamrec.recording.status import RecorderStatus
 from lerobot_streamrec.recording.streams.clock_offsets import ClockAccount
 from lerobot_streamrec.recording.streams.streams import Streams
 from lerobot_streamrec.recording.unasked_end import DatasetWork, end_at_full_disk, end_at_shutdown
-from lerobot_streamrec.sync.row_clock import NS_PER_S, RowClock
+from lerobot_streamrec.sync.row_clock import KnownRows, NOTHING_KNOWN, NS_PER_S, RowClock
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 
 _log = logging.getLogger(__name__)
@@ -129,11 +130,13 @@ class Recorder(OperatorWords):
             return settled(f'{name} of episode {self.next_index}: {text!r}')
         return self._dataset_work.annotate(name, text, index)
 
-    def start(self, task: str = '') -> int:
+    def start(self, task: str = '', known: KnownRows = NOTHING_KNOWN) -> int:
         """
         Begin an episode; ``Streams.row_clock`` says when its first row is.
 
         :param task: task of this episode and the next ones; empty: the task that was set before
+        :param known: its first row, and the last one before a pause or its end, if another
+            recording of the same messages had them; streams may then be stale
         :return: the index that the episode will have
         :raise EpisodeStateError: if an episode is running
         :raise StreamrecError: for the other reasons that ``StartConditions.check`` names
@@ -144,7 +147,10 @@ class Recorder(OperatorWords):
             raise EpisodeStateError(f'{there} ({self._take}): save or discard it first')
         self._take_in()
         clocks = self._streams.begin_episode()
-        self._begin(task, self._conditions.check(task or self.task), None, clocks)
+        is_known = known.first_ns is not None
+        encoders = self._conditions.check(task or self.task, may_be_stale=is_known)
+        clock = self._streams.row_clock(self._config, known=known)
+        self._begin(task, encoders, clock, clocks, known)
         return self.next_index
 
     def rotate(self, task: str = '') -> Rotation:
@@ -167,32 +173,36 @@ class Recorder(OperatorWords):
         is_moved = take.is_paused or self._streams.has_moved_clocks
         clock = None if is_moved else take.continued_clock()
         clocks = self._streams.begin_episode()
-        self._begin(task, encoders, clock, clocks)
+        self._begin(task, encoders, clock or self._streams.row_clock(self._config), clocks)
+        self.verb_rows = replace(self.verb_rows, last_ns=take.last_row_ns)
         return Rotation(saving, f'episode {ended_index} ({take})', self.next_index)
 
     def _begin(
         self,
         task: str,
         encoders: Mapping[str, EncoderConfig],
-        clock: RowClock | None,
+        clock: RowClock,
         clocks: ClockAccount,
+        known: KnownRows = NOTHING_KNOWN,
     ) -> None:
         self.task = task or self.task
         self._take = Take(
             self._config,
             self._streams.all,
-            clock or self._streams.row_clock(self._config),
+            clock,
             encoders=encoders,
             task=self.task,
             folder=next(self._folders),
             metadata={**self._texts, **self.robot.begin()},
             clocks=clocks,
             begun_ns=self._streams.wall_ns(),
+            last_row_ns=known.last_ns,
             is_human=self._streams.is_human_by_command,
         )
         self._disk.follow(self._take)
         self._encoders.begin(encoders)
         self._head_room.begin(self._take, encoders)
+        self.verb_rows = KnownRows(clock.start_ns)
         if self._config.preroll_s:
             # The samples for the rows of the pre-roll are there already.
             self._take.advance()
@@ -205,12 +215,14 @@ class Recorder(OperatorWords):
         :raise EpisodeStateError: if no episode is running, or it is already paused
         """
         (take := self._running()).pause()
+        self.verb_rows = KnownRows(last_ns=take.last_row_ns)
         return f'paused after {take}'
 
-    def resume(self) -> str:
+    def resume(self, known: KnownRows = NOTHING_KNOWN) -> str:
         """
         Continue a paused episode.
 
+        :param known: as for ``start``
         :return: a sentence on the resumed episode
         :raise EpisodeStateError: if no episode is paused, or a camera's pictures no longer fit
             its video
@@ -218,9 +230,11 @@ class Recorder(OperatorWords):
         """
         take = self._running()
         take.refuse_unless_paused()
-        self._conditions.check_streams()
+        self._conditions.check_streams(may_be_stale=known.first_ns is not None)
         self._streams.take_up_clocks()
-        take.resume(self._streams.row_clock(self._config, is_first=not take.num_rows))
+        clock = self._streams.row_clock(self._config, is_first=not take.num_rows, known=known)
+        take.resume(clock, known.last_ns)
+        self.verb_rows = KnownRows(clock.start_ns)
         return f'recording continues after {take}'
 
     def save(self) -> Future[EpisodeSummary]:
@@ -248,6 +262,7 @@ class Recorder(OperatorWords):
             )
         take.metadata.update(self.robot.end(self.next_index))
         self._take, self.last_take = None, str(take)
+        self.verb_rows = KnownRows(last_ns=take.last_row_ns)
         future = self._committer.submit(take.finish())
         self._outcomes.expect_save(future)
         return future
@@ -260,6 +275,7 @@ class Recorder(OperatorWords):
         :raise EpisodeStateError: if no episode is running
         """
         take, self._take = self._running(), None
+        self.verb_rows = NOTHING_KNOWN
         sentence = f'discarded {take}'
         self._outcomes.note(sentence)
         finished = take.discard()
@@ -316,15 +332,6 @@ class Recorder(OperatorWords):
     # --- the present state ---------------------------------------------------------------------
 
     @property
-    def state(self) -> RecorderState:
-        """The state of the recorder."""
-        if self._is_closed:
-            return RecorderState.CLOSED
-        if self._take is None:
-            return RecorderState.IDLE
-        return RecorderState.PAUSED if self._take.is_paused else RecorderState.RECORDING
-
-    @property
     def next_index(self) -> int:
         """The index of the running or the next episode."""
         return self._committer.counts.next_index
@@ -333,16 +340,6 @@ class Recorder(OperatorWords):
     def last_result(self) -> str:
         """A sentence on the last operation that finished or failed."""
         return self._outcomes.last
-
-    @property
-    def seconds(self) -> float:
-        """The length of the running episode's rows, in seconds."""
-        return self._take.seconds if self._take is not None else 0.0
-
-    @property
-    def failure(self) -> str:
-        """The reason why the running episode cannot be saved; empty if it can."""
-        return (self._take.failure or '') if self._take is not None else ''
 
     def new_saves(self) -> list[Future[EpisodeSummary]]:
         """Return the saves that have begun since the last call."""

@@ -47,6 +47,28 @@ NS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class KnownRows:
+    """
+    The instants at which a part of an episode begins and ends, in nanoseconds.
+
+    Verbs of a recorder report them, and another recorder of the same messages is told them.
+
+    :param first_ns: earliest instant of the rows that follow a verb; None: there are none, or the
+        recorder chooses it
+    :param last_ns: instant of the last row of the part; None: there is none, or the recorder
+        chooses it
+    :param is_continued: True if ``first_ns`` continues the rows of an earlier episode
+    """
+
+    first_ns: int | None = None
+    last_ns: int | None = None
+    is_continued: bool = False
+
+
+NOTHING_KNOWN = KnownRows()
+
+
+@dataclass(frozen=True, slots=True)
 class Grid:
     """
     A grid on which row k has the instant ``start_ns + k / fps``, rounded down to a nanosecond.
@@ -145,6 +167,9 @@ class Stamps(Protocol):
     def nearest_ns(self, stamp_ns: int) -> int | None:
         """Return the stamp nearest to an instant; None without samples."""
 
+    def first_from_ns(self, stamp_ns: int) -> int | None:
+        """Return the earliest stamp at or after an instant; None if there is none."""
+
 
 class FollowingClock:
     """
@@ -153,24 +178,23 @@ class FollowingClock:
     A row is expected one period after the row before. It is placed at the frame nearest to that
     instant if one is less than half a period away, and otherwise at the expected instant, as when
     a frame is missing. Frames between rows, as from a camera that is faster than the rows, are
-    left out.
+    left out. Row 0 is the first frame, unless that is more than a period after the beginning.
 
     :param stamps: recent stamps of the camera
     :param not_before_ns: earliest instant of a row, in nanoseconds
     :param fps: rows per second
+    :param is_continued: True if the row before is just before ``not_before_ns``
     """
 
-    def __init__(self, stamps: Stamps, not_before_ns: int, fps: int) -> None:
+    def __init__(
+        self, stamps: Stamps, not_before_ns: int, fps: int, *, is_continued: bool = False
+    ) -> None:
         self._stamps = stamps
         self._not_before_ns = not_before_ns
         self._fps = fps
         self._period_ns = NS_PER_S // fps
-        nearest_ns = stamps.nearest_ns(not_before_ns)
-        # The frame nearest to the beginning is treated as the row before row 0.
-        self._last_ns = not_before_ns if nearest_ns is None else nearest_ns
-        if self._last_ns >= not_before_ns:
-            self._last_ns -= self._period_ns
-        self._next_ns = self._last_ns
+        self._is_continued = is_continued
+        self._last_ns = self._next_ns = not_before_ns - 1
         self._start_ns: int | None = None
 
     @property
@@ -189,12 +213,17 @@ class FollowingClock:
         """
         newest_ns = self._stamps.newest_ns
         known_ns = given_up_ns if newest_ns is None else max(newest_ns, given_up_ns)
-        while (expected_ns := self._last_ns + self._period_ns) <= known_ns:
-            self._next_ns = self._at(expected_ns)
-            if self._next_ns >= self._not_before_ns:
-                return self._next_ns
-            self._last_ns = self._next_ns
-        return None
+        if self._start_ns is None and not self._is_continued:
+            # It does not matter which frames came before, as these may have been late.
+            first_ns = self._stamps.first_from_ns(self._not_before_ns)
+            if first_ns is not None and first_ns < self._not_before_ns + self._period_ns:
+                self._next_ns = first_ns
+                return first_ns
+        expected_ns = self._last_ns + self._period_ns
+        if expected_ns > known_ns:
+            return None
+        self._next_ns = self._at(expected_ns)
+        return self._next_ns
 
     def _at(self, expected_ns: int) -> int:
         nearest_ns = self._stamps.nearest_ns(expected_ns)
@@ -210,9 +239,10 @@ class FollowingClock:
 
     def continued(self) -> FollowingClock:
         """Return a clock for another episode whose row 0 is the next row of this clock."""
-        clock = FollowingClock(self._stamps, self._last_ns + 1, self._fps)
-        clock._last_ns = clock._next_ns = self._last_ns
-        return clock
+        is_continued = self._is_continued or self._start_ns is not None
+        return FollowingClock(
+            self._stamps, self._last_ns + 1, self._fps, is_continued=is_continued
+        )
 
 
 class WaitingClock:

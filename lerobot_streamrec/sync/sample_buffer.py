@@ -67,6 +67,11 @@ class SampleBuffer(Generic[T]):
         return len(self._stamps_ns)
 
     @property
+    def oldest_ns(self) -> int | None:
+        """Stamp of the oldest sample; None without samples."""
+        return self._stamps_ns[0] if self._stamps_ns else None
+
+    @property
     def newest_ns(self) -> int | None:
         """Stamp of the newest sample; None without samples."""
         return self._stamps_ns[-1] if self._stamps_ns else None

@@ -34,6 +34,7 @@ if fake_humble.is_wanted():
     fake_humble.dress()
 
 import rclpy
+from recorder_rig.bag_recorder import BagRecorder
 from recorder_rig.nursery import Nursery
 from recorder_rig.operator import Operator
 from recorder_rig.parameters import COMMON, FRONT_TOPIC, JOINTS, STATE_TOPIC
@@ -62,6 +63,7 @@ class Rig:
         self._robots = []
         self.recorders = []
         self._operators = []
+        self._others = []
 
     def robot(self, truth_path=None, **options):
         """Return a robot without topics."""
@@ -127,10 +129,15 @@ class Rig:
         operator.wait_for_recorder()
         return operator
 
+    def bag_recorder(self, topics):
+        """Record topics, whose message classes are given, as a bag beside the recorder."""
+        self._others.append(BagRecorder(self._context, topics))
+        return self._others[-1]
+
     def close(self):
         """End everything, and assert that no recorder has printed a traceback or the like."""
         # Recorders end first, while the robot still publishes.
-        for one in (*self.recorders, *self._operators, *self._robots):
+        for one in (*self.recorders, *self._operators, *self._others, *self._robots):
             one.close()
         for recorder in self.recorders:
             assert not recorder.complaints(), recorder.log

@@ -52,6 +52,10 @@ class Camera:
         nearest = self._buffer.nearest(stamp_ns)
         return nearest and nearest.stamp_ns
 
+    def first_from_ns(self, stamp_ns):
+        first = self._buffer.after(stamp_ns - 1)
+        return first and first.stamp_ns
+
 
 def rows(clock, given_up_ms=None):
     """Take all rows that the clock knows, in milliseconds."""

@@ -28,8 +28,8 @@ class Mark:
 
     :param receive_ns: receive time of the command, in nanoseconds since 1970
     :param command: the command: pause, resume, subtask, or intervene
-    :param first_row_ns: instant of the first row after a resume, in nanoseconds; None if it is not
-        known
+    :param first_row_ns: instant of the first row after a resume, or of the first that shows what
+        is said, in nanoseconds; None if it is not known
     :param last_row_ns: instant of the last row before a pause, in nanoseconds; None if it is not
         known
     """

@@ -350,7 +350,7 @@ class Takes:
             mark = Mark(
                 told.receive_ns,
                 command,
-                told.first_row_ns if is_resume else None,
+                None if is_pause else told.first_row_ns,
                 told.last_row_ns if is_pause else None,
             )
             self.running.marks.append(mark)

@@ -25,30 +25,38 @@ from lerobot_streamrec.dataset.format.take_record import (
     video_name,
 )
 from lerobot_streamrec.dataset.takes.counting import meter_of, PictureStatistics
+from lerobot_streamrec.errors import FrameShapeError
 from lerobot_streamrec.frame import depth_unit, EncodedPacket, Picture
 from lerobot_streamrec.recording.config import DEFERRED, PNG, RecorderConfig
+from lerobot_streamrec.recording.episode.row_counters import RowAccount
 from lerobot_streamrec.recording.stream_config import StreamConfig
+from lerobot_streamrec.recording.streams.sampling import Shown
+from lerobot_streamrec.recording.streams.stream import Stream
 from lerobot_streamrec.video.codecs.config import config_record, EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_UNIT
 from lerobot_streamrec.video.encode.copying_encoder import CopyingEncoder
-from lerobot_streamrec.video.encode.decoders import decoded
+from lerobot_streamrec.video.encode.decoders import decoded, is_coded
 from lerobot_streamrec.video.encode.encoder_thread import EncoderThread
 from lerobot_streamrec.video.encode.fallback_encoder import open_with_fallback
 from lerobot_streamrec.video.encode.mp4_encoder import EncoderAccount, FileEncoder, VideoEncoder
 from lerobot_streamrec.video.encode.picture_encoder import PictureEncoder
 from lerobot_streamrec.video.encode.spool import Spool, SpoolingEncoder
 
+# A damaged header may give any size. So many headers in a row with another size are believed.
+_NUM_BELIEVED = 4
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class CameraTake:
     """
-    A camera's part of a take.
+    A camera's part of a take. Owned by the recorder's thread.
 
     :param thread: thread that encodes its frames
     :param counted: statistics of its pictures; they belong to the thread until it has finished
     :param taken: description of the camera in the take's record
     :param depth_unit: unit of every depth picture; empty: the camera sends colours
     :param account: reports of the encoder while it is at work
+    :param num_other_size: pictures in a row whose headers gave another size
     """
 
     thread: EncoderThread
@@ -56,6 +64,7 @@ class CameraTake:
     taken: TakenCamera
     depth_unit: str
     account: EncoderAccount
+    num_other_size: int = 0
 
     @property
     def num_queued(self) -> int:
@@ -91,6 +100,39 @@ class CameraTake:
             f'{self.thread.video_key} changed from {change} after {num_rows} rows; a video has '
             f'only one {kind}, so the change needs a new episode'
         )
+
+
+    def refuse_damaged_header(self, picture: Picture) -> None:
+        """
+        Refuse a compressed picture of another size, up to the fourth one in a row.
+
+        :raise FrameShapeError: if only the picture's header, which may be damaged, gives that size
+        """
+        taken = self.taken
+        if (picture.height, picture.width) == (taken.height, taken.width):
+            self.num_other_size = 0
+            return
+        self.num_other_size += 1
+        if is_coded(picture) and self.num_other_size < _NUM_BELIEVED:
+            raise FrameShapeError(
+                f'its header says {picture.width}x{picture.height} pixels, but earlier pictures '
+                f'had {taken.width}x{taken.height}: it is damaged, or the camera changed its size'
+            )
+
+    def show(self, stream: Stream, stamp_ns: int, shown: Shown, rows: RowAccount) -> None:
+        """
+        Pass the picture of a row to the encoder, or a repeat if the row before had it.
+
+        :param stream: stream of the camera
+        :param stamp_ns: instant of the row
+        :param shown: the picture
+        :param rows: record of the rows
+        """
+        if shown.stamp_ns == rows.last_stamp_ns:
+            rows.repeat(stamp_ns, shown, stream.rate_hz)
+            self.thread.push_repeat()
+        elif not self.thread.push(shown.value, num_held_up=stream.num_held_up(stamp_ns)):
+            rows.overloaded += 1
 
 
 def open_camera(

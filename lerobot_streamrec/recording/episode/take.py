@@ -32,8 +32,7 @@ from lerobot_streamrec.dataset.format.take_record import (
     utc_text,
 )
 from lerobot_streamrec.dataset.takes.journal import Journal
-from lerobot_streamrec.errors import EpisodeStateError, FrameShapeError
-from lerobot_streamrec.frame import Picture
+from lerobot_streamrec.errors import EpisodeStateError
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.episode.camera_take import open_camera
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
@@ -45,13 +44,9 @@ from lerobot_streamrec.recording.streams.sampling import joined, Marks, Shown
 from lerobot_streamrec.recording.streams.stream import Stream, StreamCounts
 from lerobot_streamrec.sync.row_clock import NS_PER_S, RowClock
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.video.encode.decoders import is_coded
 import numpy as np
 
 _log = logging.getLogger(__name__)
-
-# A damaged header may give any size. So many headers in a row with another size are believed.
-_NUM_BELIEVED = 4
 
 
 class Take:
@@ -69,6 +64,7 @@ class Take:
     :param folder: folder in staging for the videos and the journal
     :param metadata: metadata that are known at the start
     :param clocks: account of the clock steps
+    :param last_row_ns: instant after which there are no rows before a pause; None: not known
     :param begun_ns: this computer's clock when it begins
     :param is_human: True if a human intervenes when it begins, unless a stream says who drives
     """
@@ -85,11 +81,13 @@ class Take:
         metadata: Mapping[str, str],
         clocks: ClockAccount,
         begun_ns: int,
+        last_row_ns: int | None = None,
         is_human: bool = False,
     ) -> None:
         self._config = config
         self._streams = streams
         self._clock = self._first_clock = clock
+        self._last_row_ns = last_row_ns
         self.is_paused = False
         """True while the take closes no rows until ``resume``."""
         self._cuts: dict[int, Cut] = {}
@@ -127,7 +125,6 @@ class Take:
             if stream.config.is_camera
         }
         """The cameras' parts of the take, by video key."""
-        self._num_other_size = dict.fromkeys(self.cameras, 0)
         self._take_id, self._recorded_at = new_take_id(), utc_text(begun_ns)
         self._record = self._describe()
         self._journal = JournalThread(lambda: Journal(folder, self._record))
@@ -192,28 +189,14 @@ class Take:
             _log.error('the running episode cannot be saved: %s', reason)
             self._failure = reason
 
+    @property
+    def last_row_ns(self) -> int | None:
+        """The instant of the last row; None without rows."""
+        return self._instant_ns(self.num_rows - 1) if self.num_rows else None
+
     def counts(self, stream: Stream) -> StreamCounts:
         """Return the message counts of a stream since the take began."""
         return stream.counts().since(self._before[stream.config.key])
-
-    def refuse_damaged_header(self, key: str, picture: Picture) -> None:
-        """
-        Refuse a compressed picture of another size, up to the fourth one in a row.
-
-        :raise FrameShapeError: if only the picture's header, which may be damaged, gives that size
-        """
-        if key not in self.cameras:
-            return
-        taken = self.cameras[key].taken
-        if (picture.height, picture.width) == (taken.height, taken.width):
-            self._num_other_size[key] = 0
-            return
-        self._num_other_size[key] += 1
-        if is_coded(picture) and self._num_other_size[key] < _NUM_BELIEVED:
-            raise FrameShapeError(
-                f'its header says {picture.width}x{picture.height} pixels, but earlier pictures '
-                f'had {taken.width}x{taken.height}: it is damaged, or the camera changed its size'
-            )
 
     def follow(self, key: str, value: Any) -> None:
         """Look at a new sample. A picture of another size or depth unit fails the take."""
@@ -240,14 +223,38 @@ class Take:
         Close rows up to the newest stamp of all streams, without waiting for more samples.
 
         Silent streams hold their last samples. Rows whose sample is still on its way from a live
-        stream are left out, because they would show a sample of another instant.
+        stream are left out, because they would show a sample of another instant. If the last row
+        is known beforehand, rows are closed up to that one, as far as there are samples.
         """
         if self._failure is not None or self.is_paused:
             return
+        end_ns = self._settled_until_ns()
+        if self._last_row_ns is not None:
+            end_ns = min(self._last_row_ns, max(self._newest_stamps_ns()))
+        self._close_rows(end_ns, end_ns)
+
+    def close_known_rows(self) -> bool:
+        """
+        Close rows up to the last one that is known beforehand, unless a sample is on its way.
+
+        :return: False if one is
+        """
+        last_ns = self._last_row_ns
+        if last_ns is None or self.is_paused or self._failure is not None:
+            return True
+        end_ns = self._settled_until_ns()
+        self._close_rows(end_ns, end_ns)
+        next_ns = self._clock.next_ns(end_ns)
+        return (self.last_row_ns or 0) >= last_ns or (next_ns or 0) > last_ns
+
+    def _settled_until_ns(self) -> int:
         newest_ns = max(self._newest_stamps_ns())
         patience_ns = NS_PER_S // self._config.fps
-        end_ns = min(one.settled_until_ns(newest_ns, patience_ns) for one in self._streams)
-        self._close_rows(end_ns, end_ns)
+        clock = self._config.clock
+        return min(
+            one.settled_until_ns(newest_ns, patience_ns, is_clock=one.config.key == clock)
+            for one in self._streams
+        )
 
     def pause(self) -> None:
         """
@@ -265,11 +272,12 @@ class Take:
         if not self.is_paused:
             raise EpisodeStateError('the episode is not paused: pause, save or discard it')
 
-    def resume(self, clock: RowClock) -> None:
+    def resume(self, clock: RowClock, last_row_ns: int | None = None) -> None:
         """
         Close rows again after a pause.
 
         :param clock: clock that gives the instants of the next rows
+        :param last_row_ns: as for the take itself
         :raise EpisodeStateError: if a camera's pictures no longer fit its video
         """
         for stream in self._streams:
@@ -277,9 +285,8 @@ class Take:
             camera = self.cameras.get(key)
             if camera and (reason := camera.misfit(stream.whole_picture, self.num_rows)):
                 raise EpisodeStateError(f'{reason}: save or discard this one')
-        self._clock = clock
-        if self.num_rows:
-            last_ns = self._instant_ns(self.num_rows - 1)
+        self._clock, self._last_row_ns = clock, last_row_ns
+        if (last_ns := self.last_row_ns) is not None:
             self._cuts[self.num_rows] = Cut(self.num_rows, last_ns, clock.start_ns)
         else:
             self._first_clock = clock
@@ -302,6 +309,8 @@ class Take:
         return [stream.newest_ns for stream in self._streams if stream.newest_ns is not None]
 
     def _close_rows(self, until_ns: int, given_up_ns: int) -> None:
+        if self._last_row_ns is not None:
+            until_ns = min(until_ns, self._last_row_ns)
         while (instant_ns := self._clock.next_ns(given_up_ns)) is not None:
             if instant_ns > until_ns:
                 break
@@ -319,7 +328,7 @@ class Take:
             assert sample is not None
             is_shown = config.feature not in self._switched or config.is_for_human is is_human
             if config.is_camera:
-                self._push_picture(stream, stamp_ns, sample)
+                self.cameras[config.key].show(stream, stamp_ns, sample, self.rows[config.key])
             elif is_shown:
                 parts[config.feature].append(sample.value)
             self.rows[config.key].show(stamp_ns, sample, is_shown=is_shown)
@@ -347,15 +356,6 @@ class Take:
             self._subtasks.append(Subtask(self.num_rows, text))
             self._record = self._describe()
             self._journal.describe(self._record)
-
-    def _push_picture(self, stream: Stream, stamp_ns: int, shown: Shown) -> None:
-        key = stream.config.key
-        thread, rows = self.cameras[key].thread, self.rows[key]
-        if shown.stamp_ns == rows.last_stamp_ns:
-            rows.repeat(stamp_ns, shown, stream.rate_hz)
-            thread.push_repeat()
-        elif not thread.push(shown.value, num_held_up=stream.num_held_up(stamp_ns)):
-            rows.overloaded += 1
 
     def finish(self) -> FinishedTake:
         """Close no more rows and let the encoders finish. Never blocks."""

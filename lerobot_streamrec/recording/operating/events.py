@@ -15,9 +15,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timezone
 import json
+
+from lerobot_streamrec.recording.saving.summary import EpisodeSummary
+from lerobot_streamrec.sync.row_clock import KnownRows, NOTHING_KNOWN
 
 EVENTS_TOPIC = '~/events'
 """The topic of the events, std_msgs/msg/String."""
@@ -65,6 +70,7 @@ class Event:
     :param text: verdict, note or subtask that was given; for ``intervene`` who drives now, ``on``
         for a human and ``off`` for the policy, or empty while the human takes hold of the leader;
         None: none was given
+    :param rows: rows that follow the command, and the last one before it
     """
 
     source: str
@@ -75,6 +81,27 @@ class Event:
     is_repeat: bool = False
     task: str | None = None
     text: str | None = None
+    rows: KnownRows = NOTHING_KNOWN
+
+    @classmethod
+    def of_save(
+        cls,
+        source: str,
+        saving: Future[EpisodeSummary],
+        advice: Callable[[EpisodeSummary], list[str]],
+    ) -> Event:
+        """
+        Return the event that tells how a save has ended.
+
+        :param source: name of the sender of the command
+        :param saving: the save, which is done
+        :param advice: function that returns advice on the losses in an episode
+        """
+        if (error := saving.exception()) is not None:
+            return cls(source, SAVED, False, str(error))
+        summary = saving.result()
+        message = '; '.join((str(summary), *advice(summary)))
+        return cls(source, SAVED, True, message, summary.episode.episode_index)
 
     def as_json(self, time_s: float) -> str:
         """
@@ -94,6 +121,8 @@ class Event:
                 'repeat': self.is_repeat,
                 'task': self.task,
                 'text': self.text,
+                'first_row_ns': self.rows.first_ns,
+                'last_row_ns': self.rows.last_ns,
             },
             ensure_ascii=False,
         )

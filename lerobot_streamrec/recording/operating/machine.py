@@ -185,8 +185,8 @@ class EpisodeMachine:
         return settled(Answer(event.success, event.message))
 
     def _done(self, verb: Verb, source: str, message: str, **keys: Any) -> Future[Answer]:
-        index = self._recorder.next_index
-        return self._told(Event(source, verb.value, True, message, index, **keys))
+        keys = {'episode': self._recorder.next_index, 'rows': self._recorder.verb_rows, **keys}
+        return self._told(Event(source, verb.value, True, message, **keys))
 
     def _refused(self, verb: Verb, source: str, reason: str) -> Future[Answer]:
         obstacle = self._obstacle()
@@ -217,15 +217,9 @@ class EpisodeMachine:
     def _expect_save(self, saving: Future[EpisodeSummary], source: str) -> Future[Answer]:
         def end() -> Event:
             self._expected.discard(saving)
-            index, error = None, saving.exception()
-            if error is None:
-                summary = saving.result()
-                index = summary.episode.episode_index
-                message = '; '.join((str(summary), *self._surroundings.advice(summary)))
-            else:
-                message = str(error)
+            if saving.exception() is not None:
                 self._automatic.note_lost(self._clock_ns())
-            return Event(source, SAVED, error is None, message, index)
+            return Event.of_save(source, saving, self._surroundings.advice)
 
         self._expected.add(saving)
         return self._told_later(saving, end)
@@ -253,14 +247,15 @@ class EpisodeMachine:
         now_ns = self._clock_ns()
         if not self._is_running and self._automatic.is_resetting(now_ns):
             self._automatic.end_reset()
-            return self._done(Verb.SAVE, source, 'the reset phase is over')
+            told, index = 'the reset phase is over', self._recorder.next_index
+            return self._told(Event(source, Verb.SAVE.value, True, told, index))
         self._refuse_a_slip(source)
         if verdict and self._is_running:
             self._recorder.annotate(VERDICT, verdict)
         index, saving = self._recorder.next_index, self._recorder.save()
         self._automatic.note_end(now_ns, is_saved=True)
         message = f'saving episode {index} ({self._recorder.last_take})'
-        self._told(Event(source, Verb.SAVE.value, True, message, index, text=verdict or None))
+        self._done(Verb.SAVE, source, message, episode=index, text=verdict or None)
         return self._expect_save(saving, source)
 
     def _refuse_a_slip(self, source: str) -> None:
@@ -341,7 +336,8 @@ class EpisodeMachine:
     def _look_for_own_ends(self) -> None:
         if self._was_running and not self._is_running:
             message = self._recorder.status().disk.problem or 'the recorder is shutting down'
-            self._told(Event(RECORDER, Verb.SAVE.value, True, f'the episode ended: {message}'))
+            message, rows = f'the episode ended: {message}', self._recorder.verb_rows
+            self._told(Event(RECORDER, Verb.SAVE.value, True, message, rows=rows))
             self._automatic.note_end(self._clock_ns(), is_saved=True)
         self._was_running = self._is_running
         before, self._failure = self._failure, self._recorder.failure

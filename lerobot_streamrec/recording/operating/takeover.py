@@ -21,12 +21,16 @@ from lerobot_streamrec.errors import StreamrecError
 from lerobot_streamrec.recording.operating.command import OFF, ON, Verb
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
+from lerobot_streamrec.sync.row_clock import KnownRows, NOTHING_KNOWN
 
 POLICY, TAKING_OVER, HUMAN = 'policy', 'taking over', 'human'
 """The states of a robot that a policy and a human share."""
 
-Act = Callable[[str], tuple[str, str | None]]
-"""A function that takes a command's text, and returns a sentence and the event's text."""
+Act = Callable[..., tuple[str, str | None]]
+"""
+A function that takes a command's text, and the rows if they are known, and returns a sentence and
+the event's text.
+"""
 
 
 def acts_at_once(recorder: Recorder, takeover: Takeover) -> dict[Verb, Act]:
@@ -38,10 +42,16 @@ def acts_at_once(recorder: Recorder, takeover: Takeover) -> dict[Verb, Act]:
     :return: the acts by verb
     """
     return {
-        Verb.PAUSE: lambda _: (recorder.pause(), None),
-        Verb.RESUME: lambda _: (recorder.resume(), None),
-        Verb.SUBTASK: lambda text: (recorder.begin_subtask(text), text),
-        Verb.INTERVENE: lambda word: (takeover.intervene(word), takeover.driver),
+        Verb.PAUSE: lambda _, __=NOTHING_KNOWN: (recorder.pause(), None),
+        Verb.RESUME: lambda _, known=NOTHING_KNOWN: (recorder.resume(known), None),
+        Verb.SUBTASK: lambda text, known=NOTHING_KNOWN: (
+            recorder.begin_subtask(text, known),
+            text,
+        ),
+        Verb.INTERVENE: lambda word, known=NOTHING_KNOWN: (
+            takeover.intervene(word, known),
+            takeover.driver,
+        ),
     }
 
 
@@ -82,19 +92,20 @@ class Takeover:
             return TAKING_OVER
         return HUMAN if status.is_human else POLICY
 
-    def intervene(self, word: str) -> str:
+    def intervene(self, word: str, known: KnownRows = NOTHING_KNOWN) -> str:
         """
         Change who drives.
 
         :param word: ``ON``, ``OFF``, or empty for the other one of the two
+        :param known: as for the recorder's verbs
         :return: a sentence on it
         :raise StreamrecError: for the reasons of ``Recorder.intervene``, ``pause`` and ``resume``
         """
         recorder = self._recorder
         if self.is_taking_over:
-            said = recorder.intervene(is_human=word != OFF)
+            said = recorder.intervene(is_human=word != OFF, known=known)
             try:
-                resumed = recorder.resume()
+                resumed = recorder.resume(known)
             except StreamrecError:
                 recorder.intervene(is_human=False)
                 raise
@@ -103,7 +114,7 @@ class Takeover:
         is_human = not recorder.is_human if not word else word == ON
         is_new = is_human and not recorder.is_human
         if not (self._pauses and is_new and recorder.state is RecorderState.RECORDING):
-            return recorder.intervene(is_human=is_human)
+            return recorder.intervene(is_human=is_human, known=known)
         recorder.refuse_intervention(is_human=True)
         paused = recorder.pause()
         self._paused_index = recorder.next_index

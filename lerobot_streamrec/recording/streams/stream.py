@@ -26,7 +26,7 @@ from lerobot_streamrec.recording.streams.column_values import column_values
 from lerobot_streamrec.recording.streams.sampling import Course, Shown, shown_at
 from lerobot_streamrec.sync.gaps import GapCounter
 from lerobot_streamrec.sync.lags import LagWindow, Lateness
-from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.sync.row_clock import NS_PER_S, Policy
 from lerobot_streamrec.sync.sample_buffer import PushResult, SampleBuffer
 from lerobot_streamrec.video.encode.picture_fitness import PictureFitness
 import numpy as np
@@ -109,6 +109,11 @@ class Stream:
         self.last_ignored = ''
         self._publishers = ''
         self._contested_ns: int | None = None
+
+    @property
+    def oldest_ns(self) -> int | None:
+        """The stamp of the oldest sample that a row can show; None without any."""
+        return self._buffer.oldest_ns
 
     @property
     def newest_value(self) -> Any:
@@ -334,16 +339,25 @@ class Stream:
         nearest = self._buffer.nearest(stamp_ns)
         return None if nearest is None else nearest.stamp_ns
 
-    def settled_until_ns(self, newest_of_all_ns: int, patience_ns: int) -> int:
+    def first_from_ns(self, stamp_ns: int) -> int | None:
+        """Return the earliest stamp at or after an instant; None if there is none."""
+        first = self._buffer.after(stamp_ns - 1)
+        return None if first is None else first.stamp_ns
+
+    def settled_until_ns(
+        self, newest_of_all_ns: int, patience_ns: int, *, is_clock: bool = False
+    ) -> int:
         """
         Return the latest instant for which no sample of this stream is still on its way.
 
         While the next sample is not due by the stream's rate, the last one holds. It also holds
         if the next one is overdue by more than messages are usually late: the stream is silent.
-        In between, the next sample has probably been taken and will arrive.
+        In between, the next sample has probably been taken and will arrive. Unless the stream is
+        silent, a row that lies between two samples waits for the later one with any other policy.
 
         :param newest_of_all_ns: newest stamp of all streams
         :param patience_ns: additional lateness to allow for a message
+        :param is_clock: True if rows are at its samples, so that they wait in the same way
         :return: at most ``newest_of_all_ns``
         """
         period_ns, newest_ns = self._gaps.period_ns, self.newest_ns
@@ -351,9 +365,11 @@ class Stream:
             return newest_of_all_ns
         due_ns = newest_ns + period_ns
         overdue_ns = newest_of_all_ns - due_ns
-        if 0 <= overdue_ns <= self._lateness.most_ns + patience_ns:
-            return due_ns - 1
-        return newest_of_all_ns
+        if overdue_ns > self._lateness.most_ns + patience_ns:
+            return newest_of_all_ns
+        if is_clock or self.config.policy is not Policy.HOLD:
+            return newest_ns
+        return newest_of_all_ns if overdue_ns < 0 else due_ns - 1
 
     def shown_at(self, stamp_ns: int) -> Shown | None:
         """Return the value that a row at an instant shows; None without a sample."""

@@ -38,7 +38,10 @@ from lerobot_streamrec.sync.row_clock import (
     FollowingClock,
     FreeClock,
     Grid,
+    KnownRows,
     locked_start_ns,
+    NOTHING_KNOWN,
+    NS_PER_S,
     RowClock,
     WaitingClock,
 )
@@ -246,7 +249,9 @@ class Streams:
         unused_ns = [one for stream in self.all if (one := stream.unused_from_ns()) is not None]
         return min(newest_ns, max([newest_ns - self._preroll_ns, *unused_ns]))
 
-    def row_clock(self, config: RecorderConfig, *, is_first: bool = True) -> RowClock:
+    def row_clock(
+        self, config: RecorderConfig, *, is_first: bool = True, known: KnownRows = NOTHING_KNOWN
+    ) -> RowClock:
         """
         Make the row clock of an episode, or of its part after a pause.
 
@@ -256,15 +261,23 @@ class Streams:
 
         :param config: settings
         :param is_first: True if the episode has no rows yet
+        :param known: the instant of the first row; if a stream lacks samples of that time, the
+            first row is the next one for which every stream has a sample
         """
         not_before_ns = self._begin_ns() if is_first else self.newest_ns
         assert not_before_ns is not None
+        if known.first_ns is not None:
+            oldest_ns = max(one.oldest_ns for one in self.all if one.oldest_ns is not None)
+            num_lost = -(-max(0, oldest_ns - known.first_ns) * config.fps // NS_PER_S)
+            not_before_ns = Grid(known.first_ns, config.fps).stamp_ns(num_lost)
         if config.clock:
-            leader = self._streams[config.clock]
-            clock = FollowingClock(leader, not_before_ns, config.fps)
-            if not config.is_key_first or not is_first:
+            leader, is_continued = self._streams[config.clock], known.is_continued
+            clock = FollowingClock(leader, not_before_ns, config.fps, is_continued=is_continued)
+            if not config.is_key_first or not is_first or is_continued:
                 return clock
             return WaitingClock(clock, partial(_shows_key_frame, leader), MAX_KEY_DISTANCE)
+        if known.first_ns is not None:
+            return FreeClock(Grid(not_before_ns, config.fps))
         cameras = [stream for stream in self.all if stream.config.is_camera]
         stamps_ns = [stamp for camera in cameras for stamp in camera.recent_stamps_ns]
         start_ns = locked_start_ns(not_before_ns, stamps_ns, config.fps)

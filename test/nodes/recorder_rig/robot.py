@@ -121,7 +121,8 @@ class Robot:
         self._tickers: list[Ticker] = []
         self._num_cameras = 0
         self._is_closed = False
-        self._end = threading.Event()
+        self._end, self._may_send = threading.Event(), threading.Event()
+        self._may_send.set()
         self._thread = threading.Thread(target=self._run, name='test_robot', daemon=True)
 
     @property
@@ -237,6 +238,14 @@ class Robot:
             'a subscriber for every topic of the robot',
         )
 
+    def hold(self) -> None:
+        """Publish nothing until ``go_on``; a punctual robot then sends all at once."""
+        self._may_send.clear()
+
+    def go_on(self) -> None:
+        """Publish again."""
+        self._may_send.set()
+
     def stop(self) -> None:
         """Stop publishing but stay in the graph, so that published messages still arrive."""
         self._end.set()
@@ -264,6 +273,8 @@ class Robot:
 
     def _run(self) -> None:
         while not self._end.is_set():
+            if not self._may_send.wait(_NAP_S):
+                continue
             ticker = min(self._tickers, key=lambda one: one.due_ns)
             now_ns = time.monotonic_ns()
             if ticker.due_ns > now_ns:

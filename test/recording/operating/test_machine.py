@@ -21,6 +21,7 @@ import re
 from lerobot_streamrec.recording.operating.command import Command, Verb
 from lerobot_streamrec.recording.operating.events import Event
 from lerobot_streamrec.recording.operating.status import Phase
+from lerobot_streamrec.sync.row_clock import KnownRows
 import pytest
 from waiting import wait_for
 
@@ -196,7 +197,8 @@ def test_an_episode_that_ends_by_itself_is_told(driver, monkeypatch):
 
 
 def test_an_event_is_one_line_of_json():
-    event = Event('pedal', 'save', True, 'saving "ä"\nnow', 3, text='success')
+    rows = KnownRows(last_ns=5)
+    event = Event('pedal', 'save', True, 'saving "ä"\nnow', 3, text='success', rows=rows)
     line = event.as_json(1_800_000_000.25)
     assert '\n' not in line
     assert json.loads(line) == {
@@ -209,6 +211,8 @@ def test_an_event_is_one_line_of_json():
         'repeat': False,
         'task': None,
         'text': 'success',
+        'first_row_ns': None,
+        'last_row_ns': 5,
     }
 
 
