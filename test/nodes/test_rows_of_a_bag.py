@@ -28,14 +28,7 @@ pytest.importorskip('rosbags', reason='bags need rosbags')
 
 from bags import write_bag
 from examples.demo.drawing import read_frame_number
-from lerobot_streamrec.fleet.bag_import import (
-    bag_settings,
-    bag_text,
-    BagImport,
-    IMPORT_OPTIONS,
-)
-from lerobot_streamrec.fleet.bag_reader import open_bag
-from live_twin import spans_of
+from lerobot_streamrec.cli.main import main
 from rclpy.qos import QoSProfile
 from rclpy.serialization import deserialize_message
 from recorder_rig.datasets import assert_whole, columns, pictures, record
@@ -129,7 +122,9 @@ class Session:
 
 
 @pytest.mark.parametrize('changes', [{}, {'sync.clock': 'front', 'preroll_s': 0.5}])
-def test_the_bag_of_a_recording_gives_the_same_rows(changes, rig, tmp_path, keep_dataset):
+def test_the_bag_of_a_recording_gives_the_same_rows(
+    changes, rig, tmp_path, keep_dataset, capsys
+):
     parameters = {**PARAMETERS, **changes}
     session = Session(rig, parameters)
     session.record()
@@ -137,12 +132,10 @@ def test_the_bag_of_a_recording_gives_the_same_rows(changes, rig, tmp_path, keep
     params = tmp_path / 'robot.yaml'
     params.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': parameters}}))
     messages = sorted(session.bag.messages, key=lambda one: one[2])
-    bag = open_bag(write_bag(tmp_path / 'beside', messages))
-    spans = spans_of(session.events(), COMMANDS)
-    imported = tmp_path / 'imported'
-    settings = bag_settings(bag, params, '/', {**IMPORT_OPTIONS, 'root': str(imported)})
-    done = BagImport(bag, settings, '/', bag_text(bag), spans).run()
-    assert done.failures == done.remarks == ()
+    bag, imported = write_bag(tmp_path / 'beside', messages), tmp_path / 'imported'
+    given = ['--params', str(params), '--root', str(imported), '--episodes', 'events']
+    assert main(['import', str(bag), *given]) == 0
+    assert not capsys.readouterr().err
     assert_whole(imported, num_episodes=2)
     for index in range(2):
         live = columns(rig.root, index)
