@@ -40,7 +40,6 @@ from lerobot_streamrec.dataset.format.features import STATE
 from lerobot_streamrec.errors import ConfigError, UnclearDelayError
 from lerobot_streamrec.recording.camera_latency import CameraLatency
 from lerobot_streamrec.report.summary import picture_keys, short_name
-from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
 from lerobot_streamrec.sync.motion_delay import (
     find_delay,
     Found,
@@ -113,13 +112,14 @@ def latency(
             raise click.UsageError('--write and --bag need a parameter file, not a dataset')
         return _measure_dataset(root, episodes, as_json)
     assert params is not None
+    with importing('a parameter file needs PyYAML'):
+        from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
     if bag is not None:
         cameras, read = _measure_bag(params, bag, namespace)
     else:
         cameras, read = _measure_robot(params, seconds, ros_arguments)
     wanted = {one.name: one.wanted_ms for one in cameras if one.wanted_ms is not None}
-    is_written = write and bool(wanted)
-    if is_written:
+    if is_written := write and bool(wanted):
         write_offsets(params, wanted, read)
     found = {one.name: one.found for one in cameras}
     if as_json:
