@@ -28,6 +28,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 from lerobot_streamrec.cli.main import streamrec
 import pytest
@@ -48,6 +49,17 @@ IN_DEV = 'requirements/dev.txt has it'
 FOLDERS = {'STREAMREC_CONFIG': '/tmp', 'STREAMREC_DATA': '/tmp'}
 # The time in which the recorder ends by itself, in seconds.
 END_S = 10
+# The imports that pip brings, for want of a rosdep key or for an extra; only `ros2` itself loads
+# what imports ros2cli.
+BY_PIP = {'av', 'pyarrow'}
+EXTRAS = {
+    'console': {'segno', 'starlette', 'uvicorn', 'websockets'},
+    'pedal': {'evdev'},
+    'report': {'jinja2'},
+    'bags': {'backports', 'lz4', 'rosbags', 'ruamel', 'yaml'},
+    'rerun': {'rerun'},
+}
+BY_ROS2 = {'ros2cli'}
 
 
 def program(name, advice):
@@ -251,6 +263,33 @@ def test_what_is_named_is_there(pixi):
     assert set(package['extras']) | set(installed.split(',')) <= set(extras)
     profile = Path(re.search(r'share/lerobot_streamrec/(\S+)', arguments('ENV')[0])[1])
     assert (ROOT / profile).is_file()
+
+
+def test_rosdep_installs_what_the_package_imports():
+    imported = set()
+    for folder in ('lerobot_streamrec', 'launch'):
+        for path in (ROOT / folder).rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+                if isinstance(node, ast.ImportFrom) and node.level == 0:
+                    imported.add(node.module.partition('.')[0])
+                elif isinstance(node, ast.Import):
+                    imported |= {one.name.partition('.')[0] for one in node.names}
+    # The module compression came with Python 3.14.
+    needed = imported - sys.stdlib_module_names - {'lerobot_streamrec', 'compression'}
+    assert needed > {'rclpy', 'numpy'} | set.union(BY_PIP, BY_ROS2, *EXTRAS.values())
+    package = ElementTree.parse(ROOT / 'package.xml').getroot()
+    keys = {one.text.removeprefix('python3-') for one in package.iter('exec_depend')}
+    # A recorder with a parameter file needs PyYAML; it is an extra for pip without ROS alone.
+    optional = set.union(*EXTRAS.values()) - {'yaml'}
+    missing = sorted(needed - keys - BY_PIP - BY_ROS2 - optional)
+    assert not missing
+    assert set(EXTRAS) | {'test'} == set(setup_keyword('extras_require'))
+
+
+def test_all_name_the_same_version():
+    version = setup_keyword('version')
+    assert ElementTree.parse(ROOT / 'package.xml').findtext('version') == version
+    assert f'The version is {version},' in (ROOT / 'QUALITY_DECLARATION.md').read_text('utf-8')
 
 
 def test_the_image_has_no_list_of_packages_of_its_own():
