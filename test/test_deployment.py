@@ -248,8 +248,11 @@ def test_the_wheel_is_tested_on_every_python_from_the_oldest():
     minors = [int(one.removeprefix('3.')) for one in versions]
     assert minors == list(range(10, 15))
     assert {step['run'] for job in jobs.values() for step in job['steps'] if 'run' in step} > {
-        '.ci/run', '.ci/wheel',
+        '.ci/run', '.ci/wheel python3 dist',
     }  # fmt: skip
+    (kept,) = [one for one in jobs['wheel']['steps'] if 'upload-artifact' in one.get('uses', '')]
+    assert kept['with']['path'] == 'dist/'
+    assert any(kept['if'] == f"matrix.python == '{one}'" for one in versions)
 
 
 def test_what_is_named_is_there(pixi):
