@@ -20,7 +20,9 @@ and health check, with a signal to the one process that they know.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from configparser import RawConfigParser
+from contextlib import suppress
 import os
 from pathlib import Path
 import re
@@ -30,11 +32,14 @@ import subprocess
 import sys
 
 import pytest
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from recorder_rig.datasets import total_episodes
 from recorder_rig.fake_humble import python_module
 from recorder_rig.parameters import COMMON, SMALL
 from recorder_rig.process import RecorderProcess
-from recorder_rig.surroundings import wait_until
+from recorder_rig.surroundings import NODE_OPTIONS, wait_until
+from sensor_msgs.msg import Image
 import yaml
 
 pytestmark = [pytest.mark.ros]
@@ -59,6 +64,23 @@ print(max(os.stat(path).st_size for path in paths))
 node.destroy_node()
 rclpy.shutdown()
 """
+# Publishes raw pictures until its input ends.
+CAMERA = """
+import select, sys, rclpy
+from sensor_msgs.msg import Image
+rclpy.init()
+node = rclpy.create_node('camera')
+publisher = node.create_publisher(Image, 'far_picture', 5)
+picture = Image(width=640, height=480, step=1920, encoding='rgb8', data=bytes(921600))
+while not select.select([sys.stdin], [], [], 0.1)[0]:
+    publisher.publish(picture)
+node.destroy_node()
+rclpy.shutdown()
+"""
+NUM_BYTES = 640 * 480 * 3
+IPV4 = 0x0800
+# The headers of IP and UDP, in bytes.
+HEADERS = 28
 
 
 class Deployed(RecorderProcess):
@@ -190,3 +212,80 @@ def test_fast_dds_accepts_the_profiles(name, ros_surroundings):
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) >= size_bytes
+
+
+class Datagrams:
+    """The sizes of the datagrams of DDS on all networks of this machine, by their sender."""
+
+    def __init__(self):
+        self.sizes = defaultdict(list)
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(IPV4))
+        self._socket.setblocking(False)
+
+    def read(self):
+        with suppress(BlockingIOError):
+            while packet := self._socket.recv(65536):
+                datagram = packet[HEADERS:]
+                if datagram.startswith(b'RTPS'):
+                    self.sizes[datagram[8:20]].append(len(datagram))
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.fixture
+def datagrams():
+    try:
+        found = Datagrams()
+    except PermissionError:
+        pytest.skip('the datagrams on the network are not looked at: CAP_NET_RAW is needed')
+    yield found
+    found.close()
+
+
+@pytest.mark.parametrize(
+    ('name', 'most_bytes'), [('fastdds_network.xml', 1400), ('fastdds_images.xml', 65500)]
+)
+def test_pictures_to_other_hosts_go_in_small_datagrams(
+    name, most_bytes, datagrams, ros_context, tmp_path
+):
+    text = (CHECKOUT / 'config' / name).read_text('utf-8')
+    # On one host, they would go through shared memory; and they must not leave this one.
+    text = text.replace('<transport_id>shared_memory</transport_id>\n          <', '<')
+    only_here = '<interfaceWhiteList><address>127.0.0.1</address></interfaceWhiteList>'
+    text = text.replace('<type>UDPv4</type>', f'<type>UDPv4</type>{only_here}')
+    far = tmp_path / name
+    far.write_text(text)
+    camera = subprocess.Popen(
+        [sys.executable, '-c', CAMERA],
+        # With LOCALHOST, ROS adds shared memory of its own.
+        env={
+            **os.environ,
+            **dict.fromkeys(PROFILES, str(far)),
+            'ROS_AUTOMATIC_DISCOVERY_RANGE': 'SUBNET',
+            'ROS_LOCALHOST_ONLY': '0',
+        },
+        stdin=subprocess.PIPE,
+    )
+    node = Node('far_recorder', context=ros_context, **NODE_OPTIONS)
+    executor = SingleThreadedExecutor(context=ros_context)
+    executor.add_node(node)
+    pictures = []
+    node.create_subscription(Image, 'far_picture', pictures.append, 5)
+
+    def sizes():
+        executor.spin_once(timeout_sec=0)
+        datagrams.read()
+        senders = node.get_publishers_info_by_topic('far_picture') if pictures else []
+        return [size for one in senders for size in datagrams.sizes[bytes(one.endpoint_gid[:12])]]
+
+    try:
+        # The system drops some before they are read, so it may take several pictures.
+        wait_until(lambda: sum(sizes()) > NUM_BYTES, UP_TIMEOUT_S, 'a whole picture is sent')
+        largest = max(sizes())
+    finally:
+        camera.communicate(timeout=UP_TIMEOUT_S)
+        executor.shutdown()
+        node.destroy_node()
+    assert most_bytes * 0.9 < largest <= most_bytes
+    assert len(pictures[0].data) == NUM_BYTES
