@@ -195,8 +195,12 @@ def test_commands_in_the_page_exist(executables, services):
         assert command in (streamrec.commands if service == 'streamrec' else executables)
     tasks = re.findall(r'pixi run -e \w+ ([\w-]+)', text)
     assert {'record', 'console', 'test-fast'} <= set(tasks)
-    for name in re.findall(r'\]\((?!http)([^)#]+)', text):
-        assert (PAGE.parent / name).exists(), name
+    for name, title in re.findall(r'\]\((?!http)([^)#]*)#?([^)]*)\)', text):
+        path = PAGE.parent / name if name else PAGE
+        assert path.exists(), name
+        titles = re.findall(r'^#+ (.*)$', path.read_text('utf-8'), re.MULTILINE) if title else ()
+        anchors = {re.sub(r'[^\w -]', '', one).lower().replace(' ', '-') for one in titles}
+        assert not title or title in anchors, f'{name}#{title}'
 
 
 def test_everything_stops_the_recorder_in_order_and_leaves_it_time(services, unit):
@@ -361,9 +365,11 @@ def test_every_variable_is_documented():
     text = PAGE.read_text('utf-8')
     names = set(re.findall(r'\$\{([A-Z_]+)[:}]', COMPOSE.read_text('utf-8')))
     names |= {one.partition('=')[0] for one in arguments('ARG')}
+    names |= set(re.findall(r'^Environment=(\w+)=', UNIT.read_text('utf-8'), re.MULTILINE))
     names |= {one.partition('=')[0] for one in arguments('ENV')[0].split()} - {'HOME', 'PATH'}
-    assert len(names) > 14
-    missing = [one for one in sorted(names) if f'`{one}`' not in text]
+    assert {'STREAMREC_SETUP', 'STREAMREC_ARGUMENTS'} < names
+    assert len(names) > 15
+    missing = [one for one in sorted(names) if not re.search(rf'`{one}[`=]', text)]
     assert not missing
 
 

@@ -133,9 +133,9 @@ def start(rig):
     return start_process
 
 
-def record_until_stopped(rig, recorder):
+def record_until_stopped(rig, recorder, name='/episode'):
     """Record an episode that only the end of the recorder saves."""
-    operator = rig.operator()
+    operator = rig.operator(recorder=name)
     operator.start()
     operator.wait_for_rows(3)
     assert recorder.end() == 0
@@ -151,9 +151,11 @@ def test_the_unit_starts_a_recorder_whose_episode_its_stop_saves(rig, workspace,
     command = shlex.split(line.replace('/etc/streamrec/%i.yaml', str(params)))
     assert str(params) in command[-1]
     rig.small_robot()
-    recorder = start(command, STREAMREC_SETUP=str(workspace / 'setup.bash'))
+    # As systemd passes on what /etc/streamrec/left.env says.
+    one_of_two = {'STREAMREC_ARGUMENTS': '-r __ns:=/left'}
+    recorder = start(command, STREAMREC_SETUP=str(workspace / 'setup.bash'), **one_of_two)
     recorder.wait_until_ready()
-    record_until_stopped(rig, recorder)
+    record_until_stopped(rig, recorder, '/left/episode')
 
 
 @pytest.mark.slow
