@@ -463,7 +463,7 @@ def test_a_table_for_several_bags_names_them(table, tmp_path):
         (['--episodes', 'evnts'], 1, "'evnts': allowed are bag, files, events, commands, and the"),
         (['--episodes', 'files', '--trigger', '/pedal: toggle'], 1, '--trigger gives commands'),
         (['--trigger', '/pedal toggle'], 1, "--trigger is '/pedal toggle': this is not a trigger"),
-        (['--trigger', '/pedal: rotate'], 1, 'it has 1 episodes, and parts of a bag are not'),
+        (['--trigger', '/pedal: rotate'], 0, ''),
         (['--episodes', 'events'], 1, '--episodes bag imports all of it'),
         (['--episodes', 'files'], 0, ''),
     ],

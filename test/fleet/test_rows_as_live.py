@@ -164,7 +164,7 @@ def _in_order(messages):
 def content_of(root, read_dataset):
     """Return what each episode shows: its columns, and the numbers in its pictures."""
     rows = pq.read_table(sorted(root.glob('data/*/*.parquet'))).to_pydict()
-    dataset = read_dataset(root, is_kept=False)
+    dataset = read_dataset(root, with_statistics=False)
     numbers = [
         [number_in(pixels) for pixels in dataset.pictures(FRONT, index)]
         for index in range(len(read_catalog(root).episodes))

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Imports of several bags in which a process dies at a given instant.
+Imports in which a process dies at a given instant.
 
 As a program: ``dying_imports.py INSTANT import ...``, where the command itself gets the signal.
 """
@@ -86,6 +86,24 @@ def interrupt_when_all_have_begun(num):
     bag_workers.Crew._hear = hear_and_interrupt
 
 
+def kill_at_save(number, *, is_durable):
+    """Die when the episode of this number, from 1, is to be saved, or has been."""
+    save, saves = Recorder.save, []
+
+    def save_and_die(recorder):
+        saves.append(recorder)
+        is_it = len(saves) == number
+        if is_it and not is_durable:
+            kill()
+        saving = save(recorder)
+        if is_it:
+            saving.result()
+            kill()
+        return saving
+
+    Recorder.save = save_and_die
+
+
 if __name__ == '__main__':
     instant, *arguments = sys.argv[1:]
     if instant == 'a bag is done':
@@ -94,6 +112,9 @@ if __name__ == '__main__':
         # A shell starts programs in the background with this signal ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         interrupt_when_all_have_begun(2)
+    elif instant.startswith('save'):
+        word, number = instant.split()
+        kill_at_save(int(number), is_durable=word == 'saved')
     else:
         kill_at_the_exchange(is_before=instant == 'before the exchange')
     sys.exit(main(arguments))
