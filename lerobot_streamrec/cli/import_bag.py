@@ -88,7 +88,7 @@ def import_bags(
     not stop the others.
     """
     with importing('import needs rosbags'):
-        from lerobot_streamrec.fleet.bag_import import finalize, IMPORT_OPTIONS
+        from lerobot_streamrec.fleet.bag_import import IMPORT_OPTIONS
         from lerobot_streamrec.fleet.bag_workers import Request
         from lerobot_streamrec.fleet.planning.bag_episodes import episodes_choice
         from lerobot_streamrec.settings.teleop_settings import parse_triggers
@@ -108,6 +108,12 @@ def import_bags(
     )
     if request.num_recorders > 1:
         return _import_together(bags, request)
+    return _import_in_turn(bags, request)
+
+
+def _import_in_turn(bags: Sequence[Path], request: Request) -> int:
+    from lerobot_streamrec.fleet.bag_import import finalize
+
     num_failed, is_finalized = 0, True
     for number, path in enumerate(bags, start=1):
         with progress_bar(f'hashing {path.name}') as hashing:
