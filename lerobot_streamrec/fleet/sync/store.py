@@ -1,0 +1,195 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""The place to which a dataset is copied: an object store, or a folder that may be mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+import ctypes
+import hashlib
+from pathlib import Path, PurePosixPath
+from urllib.parse import parse_qsl, urlsplit
+
+from lerobot_streamrec.durable import replace_durably
+from lerobot_streamrec.errors import ConfigError
+from pyarrow.fs import FileSelector, FileSystem, FileType
+
+CHUNK_BYTES = 1 << 18
+"""The largest number of bytes that are read or written at once."""
+
+_KINDS = {'': 'local', 'file': 'local', 's3': 's3', 'gs': 'gcs', 'gcs': 'gcs'}
+_OPTIONS = {
+    'endpoint_override',
+    'project_id',
+    'region',
+    'retry_limit_seconds',
+    'scheme',
+    'tls_ca_file_path',
+}
+_ALLOWED = 's3://BUCKET/PREFIX, gs://BUCKET/PREFIX or the path of a folder is needed'
+_CREDENTIALS = (
+    'name no credentials there, since it is shown and stored: they are found where the tools of '
+    'the provider look, such as AWS_PROFILE, ~/.aws/credentials, GOOGLE_APPLICATION_CREDENTIALS, '
+    'or the role of the machine'
+)
+_GCS_RETRY = 'retry_limit_seconds=30'
+_ASIDE = '.streamrec-part'
+
+
+class Store:
+    """
+    The files below one prefix. The thread that syncs owns it; tests inject faults by a subclass.
+
+    Every method may raise OSError, and connects first if it has to.
+
+    :param url: URL or absolute path without credentials, as ``checked_url`` returns it
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_local = _KINDS[urlsplit(url).scheme] == 'local'
+        self._opened: tuple[FileSystem, str] | None = None
+
+    def files(self) -> dict[str, int]:
+        """List the files, as paths below the prefix, with their sizes in bytes."""
+        system, base = self._open()
+        found = system.get_file_info(FileSelector(base, recursive=True, allow_not_found=True))
+        sizes = {
+            one.path[len(base) :].lstrip('/'): one.size
+            for one in found
+            if one.type == FileType.File
+        }
+        for path in [one for one in sizes if self.is_local and one.endswith(_ASIDE)]:
+            # A kill left it, and no other process writes here.
+            del sizes[path]
+            self.remove(path)
+        return sizes
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file in bytes; None if there is none."""
+        system, base = self._open()
+        found = system.get_file_info(f'{base}/{path}')
+        return found.size if found.type == FileType.File else None
+
+    def content(self, path: str) -> bytes | None:
+        """Return the content of a small file; None if there is none."""
+        return None if self.size(path) is None else b''.join(self.chunks(path))
+
+    def digest(self, path: str) -> str:
+        """Read a file back; return the SHA-256 of its bytes as hexadecimal digits."""
+        return digest_of(self.chunks(path))
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the bytes of a file."""
+        system, base = self._open()
+        with system.open_input_stream(f'{base}/{path}', compression=None) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                yield chunk
+
+    def put(self, path: str, chunks: Iterable[bytes]) -> None:
+        """
+        Write a file, or replace it; readers see the old file, or all of the new one.
+
+        :param chunks: its bytes; if the iteration raises, nothing becomes visible
+        """
+        system, base = self._open()
+        target = PurePosixPath(f'{base}/{path}')
+        if not self.is_local:
+            self._write(system, str(target), chunks)
+            return
+        aside = target.with_name(f'.{target.name}{_ASIDE}')
+        system.create_dir(str(target.parent), recursive=True)
+        try:
+            self._write(system, str(aside), chunks)
+            replace_durably(Path(aside), Path(target))
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+
+    def remove(self, path: str) -> None:
+        """Delete a file, which may be missing."""
+        system, base = self._open()
+        with suppress(FileNotFoundError):
+            system.delete_file(f'{base}/{path}')
+
+    def _write(self, system: FileSystem, target: str, chunks: Iterable[bytes]) -> None:
+        stream, source = system.open_output_stream(target, compression=None), iter(chunks)
+        while True:
+            try:
+                chunk = next(source, None)
+            except BaseException:
+                # Closing or freeing the stream of an object store would publish the part that
+                # has been written, and pyarrow offers no other end. So it lives for ever.
+                if not self.is_local:
+                    ctypes.pythonapi.Py_IncRef(ctypes.py_object(stream))
+                raise
+            if chunk is None:
+                break
+            stream.write(chunk)
+        stream.close()
+
+    def _open(self) -> tuple[FileSystem, str]:
+        """Connect; an object store may have to be asked for the region of its bucket."""
+        if self._opened is None:
+            url = self.url
+            if _KINDS[urlsplit(url).scheme] == 'gcs' and 'retry_limit_seconds' not in url:
+                url = f'{url}{"&" if "?" in url else "?"}{_GCS_RETRY}'
+            try:
+                system, base = FileSystem.from_uri(url)
+            # Some builds of Arrow have no S3 or no GCS.
+            except (ValueError, NotImplementedError) as error:
+                raise ConfigError('URL', self.url, f'{error}; {_ALLOWED}') from error
+            if self.is_local and not Path(base).parent.is_dir():
+                raise FileNotFoundError(
+                    f'the folder {Path(base).parent} does not exist; make it, or mount it'
+                )
+            self._opened = system, base.rstrip('/')
+        return self._opened
+
+
+def digest_of(chunks: Iterable[bytes]) -> str:
+    """Return the SHA-256 of bytes as hexadecimal digits."""
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    return found.hexdigest()
+
+
+def checked_url(text: str, root: Path) -> str:
+    """
+    Return the URL of a place without a slash at its end, or the absolute path of a folder.
+
+    :param text: URL or path, as the user wrote it
+    :param root: the dataset's folder, which must not contain the place
+    :raise ConfigError: if it cannot be used or holds credentials, which the message does not show
+    """
+    parts = urlsplit(text)
+    shown = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}'
+    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    if '@' in parts.netloc:
+        raise ConfigError('URL', shown, _CREDENTIALS)
+    if unknown := sorted({*names} - _OPTIONS):
+        allowed = f'the options {", ".join(sorted(_OPTIONS))} are allowed'
+        raise ConfigError('URL', shown, f'it has {", ".join(unknown)}: {allowed}; {_CREDENTIALS}')
+    kind = _KINDS.get(parts.scheme)
+    if kind is None or (kind != 'local' and not parts.netloc):
+        raise ConfigError('URL', shown, _ALLOWED)
+    if kind == 'local':
+        path = Path(parts.path if parts.scheme else text).expanduser().absolute()
+        if path.resolve().is_relative_to(root.resolve()):
+            raise ConfigError('URL', str(path), f'it lies in {root}; name a folder elsewhere')
+        return str(path)
+    query = f'?{parts.query}' if parts.query else ''
+    return f'{parts.scheme}://{parts.netloc}{parts.path.rstrip("/")}{query}'
