@@ -178,7 +178,7 @@ def test_beside_a_recorder_that_commits_labels_and_takes_back(cell, url, tmp_pat
     )
     watcher.start()
     try:
-        for _ in range(2 if not THOROUGH else 20):
+        for _ in range(5 if THOROUGH else 2):
             cell.change_much()
             wait_for(lambda: store.seen)
         numbers = numbers_in(cell.root)
