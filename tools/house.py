@@ -204,7 +204,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
         if len(alone[name]) == 1 and one.num_code_lines < SMALL_LINES
     ]
     found = [
-        Figure('files', len(house), 360, 365),
+        Figure('files', len(house), 366, 371),
         Figure('lines of code', sum(code), 42_000, 42_000),
         Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 70_500, 70_500),
         Figure('lines of code of the median file', statistics.median(files), 116, 85, True),

@@ -32,7 +32,12 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
     shown_option,
 )
-from lerobot_streamrec.cli.ros_command import NEEDS_ROS, RosCommand
+from lerobot_streamrec.cli.ros_command import (
+    namespace_option,
+    NEEDS_ROS,
+    refuse_mixture,
+    RosCommand,
+)
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
@@ -40,7 +45,6 @@ from lerobot_streamrec.dataset.format.features import STATE
 from lerobot_streamrec.errors import ConfigError, UnclearDelayError
 from lerobot_streamrec.recording.camera_latency import CameraLatency
 from lerobot_streamrec.report.summary import picture_keys, short_name
-from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
 from lerobot_streamrec.sync.motion_delay import (
     find_delay,
     Found,
@@ -77,9 +81,7 @@ ReadOffsets = Callable[[Path], Mapping[str, float]]
     type=click.Path(exists=True, path_type=Path),
     help='Measure this rosbag2 bag with the topics of PARAMS instead of a running robot.',
 )
-@click.option(
-    '--namespace', default='/', help='With --bag: namespace of the recorder in PARAMS.'
-)
+@namespace_option
 @shown_option(
     '--seconds', type=click.FloatRange(5, 600), default=10.0, help='How long the robot moves.'
 )
@@ -90,7 +92,7 @@ def latency(
     root: Path | None,
     episodes: frozenset[int],
     bag: Path | None,
-    namespace: str,
+    namespace: str | None,
     seconds: float,
     write: bool,
     as_json: bool,
@@ -113,8 +115,11 @@ def latency(
             raise click.UsageError('--write and --bag need a parameter file, not a dataset')
         return _measure_dataset(root, episodes, as_json)
     assert params is not None
+    refuse_mixture(bag, namespace, ros_arguments)
+    with importing('a parameter file needs PyYAML'):
+        from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
     if bag is not None:
-        cameras, read = _measure_bag(params, bag, namespace)
+        cameras, read = _measure_bag(params, bag, namespace or '/')
     else:
         cameras, read = _measure_robot(params, seconds, ros_arguments)
     wanted = {one.name: one.wanted_ms for one in cameras if one.wanted_ms is not None}
@@ -137,13 +142,17 @@ def latency(
     if is_written:
         click.echo(f'{params} has these values of offset_ms now; restart the recorder.')
     elif wanted:
-        click.echo(
-            'Put these lines below ros__parameters, or use --write. Each value is the whole '
-            'offset, in place of one that is there:'
-        )
-        for line in offset_lines(wanted):
-            click.echo(f'    {line}')
+        _show_lines(offset_lines(wanted))
     return _status(found)
+
+
+def _show_lines(lines: Sequence[str]) -> None:
+    click.echo(
+        'Put these lines below ros__parameters, or use --write. Each value is the whole '
+        'offset, in place of one that is there:'
+    )
+    for line in lines:
+        click.echo(f'    {line}')
 
 
 def _measure_robot(
@@ -176,7 +185,7 @@ def _measure_bag(
     with importing('reading a bag needs rosbags'):
         from lerobot_streamrec.fleet.bag_import import bag_settings
         from lerobot_streamrec.fleet.bag_latency import bag_latencies
-        from lerobot_streamrec.fleet.bag_reader import open_bag
+        from lerobot_streamrec.fleet.reading.bag_reader import open_bag
     bag = open_bag(path)
     with progress_bar('comparing', is_bytes=False) as progress:
         cameras = bag_latencies(bag, bag_settings(bag, params, namespace, {}), namespace, progress)

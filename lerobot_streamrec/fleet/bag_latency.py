@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator
 
 from lerobot_streamrec.dataset.format.features import STATE
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.fleet.bag_reader import Bag
 from lerobot_streamrec.fleet.bag_samples import BagSamples
+from lerobot_streamrec.fleet.reading.bag_reader import Bag
 from lerobot_streamrec.recording.camera_latency import (
     camera_latencies,
     CameraLatency,

@@ -19,8 +19,8 @@ from collections.abc import Iterable
 from functools import partial
 
 from lerobot_streamrec.errors import ConfigError, ForeignMessageError, MessageError
-from lerobot_streamrec.fleet.bag_parts import Message
-from lerobot_streamrec.fleet.bag_reader import Bag
+from lerobot_streamrec.fleet.reading.bag_parts import Message
+from lerobot_streamrec.fleet.reading.bag_reader import Bag
 from lerobot_streamrec.recording.camera_latency import MotionSink
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.settings.recorder_settings import recorder_node_name

@@ -24,6 +24,7 @@ import tempfile
 
 from lerobot_streamrec.durable import replace_durably, sync_file, sync_folder
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.installed import streamrec_command
 
 OUTPUT = 'OUTPUT'
 
@@ -45,6 +46,18 @@ def refuse_existing(path: Path, *, force: bool, name: str = OUTPUT) -> None:
         raise ConfigError(name, str(path), 'it exists already; add --force to replace it')
     if not path.parent.is_dir():
         raise ConfigError(name, str(path), f'there is no folder {path.parent}; make it first')
+
+
+def refuse_missing(path: Path, bag: Path | None = None) -> None:
+    """
+    Refuse a parameter file that does not exist, and name the command that makes one.
+
+    :param bag: bag for which the file is; None for the running graph
+    :raise ConfigError: if it does not exist
+    """
+    if not path.is_file():
+        make = streamrec_command('init', *(() if bag is None else ('--bag', bag)), path)
+        raise ConfigError('PARAMS', str(path), f'the file does not exist; `{make}` makes one')
 
 
 def write_checked(

@@ -26,7 +26,7 @@ from bags import header, JAZZY, JOINTS, write_bag
 from command_line import streamrec
 from lerobot_streamrec.fleet import bag_latency
 from lerobot_streamrec.fleet.bag_import import bag_settings
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 import numpy as np
 import pytest
 import yaml

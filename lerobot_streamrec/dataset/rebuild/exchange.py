@@ -88,13 +88,7 @@ def rebuilding(root: Path, disk: Disk, *, left_out: Collection[str] = ()) -> Ite
     refuse_linked_folders(root)
     beside = folder_beside(root)
     try:
-        if root.stat().st_dev != root.parent.stat().st_dev:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        begin_tree(beside, disk, left_out)
-        # Its next pass looks for the tree after it has written its journal, so one sees the other.
-        _refuse_synced(root)
-        shutil.copymode(root, beside)
-        _try_exchange(beside, disk)
+        _begin(root, beside, disk, left_out)
         tree = NewTree(beside, disk)
         carry_over(root, tree, left_out)
         yield tree
@@ -120,6 +114,16 @@ def rebuilding(root: Path, disk: Disk, *, left_out: Collection[str] = ()) -> Ite
         _log.warning('%s', error)
 
 
+def _begin(root: Path, beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None:
+    if root.stat().st_dev != root.parent.stat().st_dev:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    begin_tree(beside, disk, left_out)
+    # Its next pass looks for the tree after it has written its journal, so one sees the other.
+    _refuse_synced(root)
+    shutil.copymode(root, beside)
+    _try_exchange(beside, disk)
+
+
 def _refuse_synced(root: Path) -> None:
     """
     Refuse to give the files of a dataset that is copied elsewhere other numbers or contents.
@@ -136,6 +140,23 @@ def _refuse_synced(root: Path) -> None:
             f'change this dataset, end its syncs, run `{forget}`, and sync it to another place '
             'afterwards.'
         )
+
+
+def refuse_unless_exchangeable(root: Path, disk: Disk = DISK) -> None:
+    """
+    Refuse a dataset that cannot be exchanged, before long work; the caller holds its lock.
+
+    :raise RebuildError: with the reason
+    """
+    root = root.resolve()
+    finish_rebuild(root, disk)
+    refuse_linked_folders(root)
+    try:
+        _begin(root, folder_beside(root), disk)
+    except OSError as error:
+        raise RebuildError(_why_not(root, error)) from error
+    finally:
+        _give_up(folder_beside(root), disk)
 
 
 def contents_refused(root: Path, error: Exception) -> str:

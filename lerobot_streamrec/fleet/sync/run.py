@@ -30,9 +30,8 @@ import time
 from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import INFO, OWN
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, SyncError
-from lerobot_streamrec.fleet.sync.manifest import journal_path, Manifest, Uploaded
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
-from lerobot_streamrec.fleet.sync.store import digest_of, Store
+from lerobot_streamrec.fleet.sync.store import digest_of, journal_path, Manifest, Store, Uploaded
 from lerobot_streamrec.fleet.sync.upload import (
     gone_text,
     local_digest,

@@ -28,9 +28,8 @@ from lerobot_streamrec.dataset.format.info import parse_info
 from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, STATS, SUBTASKS, TASKS
 from lerobot_streamrec.dataset.format.statistics_file import sidecar_path
 from lerobot_streamrec.errors import SyncError
-from lerobot_streamrec.fleet.sync.manifest import Manifest, Uploaded
 from lerobot_streamrec.fleet.sync.snapshot import episodes_file, Snapshot
-from lerobot_streamrec.fleet.sync.store import CHUNK_BYTES, digest_of, Store
+from lerobot_streamrec.fleet.sync.store import CHUNK_BYTES, digest_of, Manifest, Store, Uploaded
 from lerobot_streamrec.installed import streamrec_command
 
 _INFO = str(INFO)

@@ -21,7 +21,7 @@ from pathlib import Path
 from lerobot_streamrec.dataset.format.features import STATE
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.live.proposal import complete, discover
+from lerobot_streamrec.live.discovery import complete, discover
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.topics.subscribers import subscribe

@@ -33,8 +33,8 @@ from lerobot_streamrec.dataset.format.features import (
 )
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.camera_names import base_topic
 from lerobot_streamrec.nodes.graph.qos import node_of, UNKNOWN_NODE
+from lerobot_streamrec.settings.camera_names import base_topic
 from lerobot_streamrec.sync.row_clock import NS_PER_MS, Policy
 import numpy as np
 import numpy.typing as npt
