@@ -17,13 +17,16 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import count
+import json
 import shutil
+import threading
 
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.format.layout import DATA_PATH, EPISODES_PATH, STAGING
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
+from lerobot_streamrec.fleet.sync.run import Patience, status_path, Sync
 from lerobot_streamrec.fleet.sync.store import Store
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
@@ -35,6 +38,7 @@ import pyarrow.parquet as pq
 
 FRONT, NUMBER = 'observation.images.front', 'observation.number'
 FPS, HEIGHT, WIDTH = 20, 48, 64
+SOON = Patience(first_s=0.001, longest_s=0.01, give_up_s=60.0, num_first=4)
 ENCODER = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 
 
@@ -153,14 +157,32 @@ def numbers_in(copy):
     return numbers
 
 
+def files_below(root):
+    """List the files below a folder, as paths with slashes."""
+    return [one.relative_to(root).as_posix() for one in root.rglob('*') if one.is_file()]
+
+
 def shared_files(root):
     """Read the files that a copy must have, by path."""
-    found = {}
-    for path in root.rglob('*'):
-        relative = path.relative_to(root).as_posix()
-        if path.is_file() and not relative.startswith('.streamrec'):
-            found[relative] = path.read_bytes()
-    return found
+    paths = [path for path in files_below(root) if not path.startswith('.streamrec')]
+    return {path: (root / path).read_bytes() for path in paths}
+
+
+def sync(cell, store, *, stop=None, said=None, **options):
+    """Run one sync to its end; return the number of files that wait."""
+    say = (said if said is not None else []).append
+    made = Sync(cell.root, store, stop or threading.Event(), patience=SOON, say=say)
+    return made.run(**options)
+
+
+def status_of(cell, url):
+    """Read what a sync of a dataset has told last."""
+    return json.loads(status_path(cell.root, url).read_text())
+
+
+def is_copied(cell, url, folder):
+    """Assert that a place has all files of a dataset and no others."""
+    assert shared_files(fetched(url, folder)) == shared_files(cell.root)
 
 
 def fetched(url, folder):
@@ -189,14 +211,23 @@ class Watched(Store):
 
     def put(self, path, chunks):
         super().put(path, chunks)
-        self._look()
+        self._look(path)
 
     def remove(self, path):
         super().remove(path)
-        self._look()
+        self._look(path)
 
-    def _look(self):
-        numbers = numbers_in(fetched(self.url, self._folder))
+    def _look(self, changed):
+        if not self._folder.exists():
+            fetched(self.url, self._folder)
+        copy, found = self._folder / changed, self.files()
+        copy.unlink(missing_ok=True)
+        if changed in found:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(b''.join(self.chunks(changed)))
+        sizes = {path: (self._folder / path).stat().st_size for path in files_below(self._folder)}
+        assert sizes == found
+        numbers = numbers_in(self._folder)
         if not self.seen or self.seen[-1] != numbers:
             self.seen.append(numbers)
         if numbers:

@@ -41,7 +41,8 @@ from lerobot_streamrec.fleet.sync.upload import (
 )
 
 _POLL_S, _LOOK_AGAIN_S = 2.0, 60.0
-_CHANGED_S = 0.2
+_TELL_S, _SAY_S = 10.0, 60.0
+_CHANGED_S, _MANY_CHANGES = 0.2, 50
 _MB = 1e6
 _ADVICE = (
     (
@@ -112,7 +113,10 @@ class Sync:
         self._snapshot = Snapshot(root)
         self._num_waiting = 0
         self._num_failures, self._failing_since_s = 0, 0.0
+        self._num_changes = 0
         self._is_reconciled = self._has_worked = False
+        self._left_out: tuple[str, ...] = ()
+        self._told_s = self._said_s = 0.0
         self._verified: set[str] = set()
 
     def run(self, *, is_watching: bool = False, is_verifying: bool = False) -> int:
@@ -149,18 +153,26 @@ class Sync:
         except StoppedError:
             self._num_waiting = max(1, self._num_waiting)
             return False
-        except ChangedError:
+        except ChangedError as error:
             # A recorder's commit, undo or label came between; what was uploaded stays.
+            self._num_changes += 1
+            if self._num_changes == _MANY_CHANGES:
+                self._say(f'{self._root / str(error)} changes all the time; sync keeps trying')
             self._pace.stop.wait(_CHANGED_S)
             return False
         except (OSError, DatasetError) as error:
             self._fail(error, is_watching)
             return False
-        self._num_failures, self._has_worked = 0, True
+        self._num_failures, self._num_changes, self._has_worked = 0, 0, True
         return True
 
     def _attempt(self, manifest: Manifest, is_watching: bool, is_verifying: bool) -> None:
         self._snapshot = self._reader.read()
+        if (left_out := self._snapshot.left_out) and left_out != self._left_out:
+            also = f' and {len(left_out) - 1} more' if len(left_out) > 1 else ''
+            reason = 'unreadable, no plain file, or no name in UTF-8'
+            self._say(f'{left_out[0]!r}{also} cannot be copied: {reason}')
+        self._left_out = left_out
         if not (self._snapshot.is_there or is_watching or len(manifest)):
             raise DatasetError(f'{self._root} has no episode yet; with --watch, sync waits for it')
         upload = Upload(self._store, manifest, self._snapshot, self._pace, self._note_progress)
@@ -174,6 +186,7 @@ class Sync:
             size_mb = sum(one.size for one in stamps if one) / _MB
             self._say(f'copying {len(waiting)} files, {size_mb:.1f} MB, to {self._store.url}')
             self._tell('copying')
+            self._said_s = time.monotonic()
             upload.run()
         if is_verifying:
             self._verify(manifest)
@@ -183,10 +196,16 @@ class Sync:
             self._say(f'{self._store.url} is up to date, with {num_episodes} episodes')
         self._tell('up to date')
 
-    def _note_progress(self) -> None:
-        self._num_waiting = max(1, self._num_waiting - 1)
-        self._num_failures, self._has_worked = 0, True
-        self._tell('copying')
+    def _note_progress(self, is_file_done: bool) -> None:
+        now_s = time.monotonic()
+        if is_file_done:
+            self._num_waiting = max(1, self._num_waiting - 1)
+            self._num_failures, self._has_worked = 0, True
+            if now_s - self._said_s >= _SAY_S:
+                self._said_s = now_s
+                self._say(f'{self._num_waiting} files still wait')
+        if is_file_done or now_s - self._told_s >= _TELL_S:
+            self._tell('copying')
 
     def _fail(self, error: OSError | DatasetError, is_watching: bool) -> None:
         """Say what is wrong and wait, or raise if waiting does not help."""
@@ -194,7 +213,9 @@ class Sync:
         if not self._num_failures:
             self._failing_since_s = now_s
         self._num_failures += 1
-        advice = next((one for pattern, one in _ADVICE if re.search(pattern, str(error))), '')
+        advice = ''
+        if isinstance(error, OSError):
+            advice = next((one for pattern, one in _ADVICE if re.search(pattern, str(error))), '')
         problem = f'{error}{f" ({advice})" if advice else ""}'
         is_late = not is_watching and self._num_failures >= self._patience.num_first
         if not self._has_worked and (advice or is_late):
@@ -235,6 +256,8 @@ class Sync:
             if self._pace.stop.is_set():
                 raise StoppedError
             self._pace.spend(len(chunk))
+            if time.monotonic() - self._told_s >= _TELL_S:
+                self._tell('copying')
             yield chunk
 
     def _tell(self, state: str, problem: str = '') -> None:
@@ -248,6 +271,7 @@ class Sync:
             'problem': problem,
             'updated_at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         }
+        self._told_s = time.monotonic()
         path = status_path(self._root, self._store.url)
         aside = path.with_suffix('.status-new')
         try:
@@ -316,12 +340,12 @@ def reconcile(
         if there:
             _adopt(store, manifest, snapshot, there, say)
         return
-    info = manifest.get(str(INFO))
-    if info is not None and info.is_done and str(INFO) not in there:
-        raise OSError(gone_text(store.url, snapshot.root))
     entries = {path: entry for path in manifest if (entry := manifest.get(path))}
+    known = [path for path, one in entries.items() if one.is_done]
+    if (str(INFO) in known and str(INFO) not in there) or (known and not set(known) & set(there)):
+        raise OSError(gone_text(store.url, snapshot.root))
     # Another info.json is the work of another program, at which ``Upload`` stops.
-    known = [path for path, one in entries.items() if one.is_done and path != str(INFO)]
+    known = [path for path in known if path != str(INFO)]
     lost = [path for path in known if there.get(path) != entries[path].size]
     for path in lost:
         manifest.note(path, replace(entries[path], is_done=False))

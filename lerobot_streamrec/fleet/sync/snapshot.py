@@ -15,11 +15,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import hashlib
 import os
 from pathlib import Path
+import stat
 from typing import BinaryIO, NamedTuple
 
 from lerobot_streamrec.dataset.format.episode_index import committed_episodes, EpisodeIndex
@@ -72,7 +73,9 @@ class Snapshot:
     :param episodes: its committed episodes, in order
     :param files: all its files, by path below the root
     :param contents: bytes of the small files that each commit replaces, by path
-    :param others: paths of the files that belong to no episode, in order
+    :param others: paths of the files that belong to no episode, which anybody may change
+    :param left_out: paths of those that are not copied: links, pipes, unreadable files and names
+        that are not UTF-8
     :param holds: marks of the episodes in each file of meta/episodes, which no label changes
     """
 
@@ -81,7 +84,8 @@ class Snapshot:
     episodes: tuple[EpisodeRow, ...] = ()
     files: Mapping[str, Stamp] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)
-    others: tuple[str, ...] = ()
+    others: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
     holds: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,15 +124,18 @@ class Snapshot:
 
     def open(self, path: str) -> BinaryIO:
         """
-        Open a file that is still as it was.
+        Open a file that is still as it was, or one of ``others`` as it is.
 
         :raise ChangedError: if it was replaced or moved
+        :raise DatasetError: if it cannot be read
         """
         try:
             file = (self.root / path).open('rb')
         except FileNotFoundError as error:
             raise ChangedError(path) from error
-        if _stamp_of(os.fstat(file.fileno())) != self.files[path]:
+        except OSError as error:
+            raise DatasetError(f'{self.root / path} cannot be read: {error.strerror}') from error
+        if path not in self.others and _stamp_of(os.fstat(file.fileno())) != self.files[path]:
             file.close()
             raise ChangedError(path)
         return file
@@ -165,7 +172,8 @@ class Reader:
                 raise ChangedError(str(INFO)) from error
             raise
         for path, stamp in snapshot.files.items():
-            if _stamp(root, path) != stamp:
+            # A log may grow all the time, and no episode refers to it.
+            if path not in snapshot.others and _stamp(root, path) != stamp:
                 raise ChangedError(path)
         return snapshot
 
@@ -179,7 +187,8 @@ class Reader:
         episodes = committed_episodes(root, info, self._index.rows(info))
         sidecar = str(sidecar_path(info.total_episodes))
         small = [str(one) for one in (TASKS, SUBTASKS, sidecar, STATS)]
-        foreign = sorted(set(_shared_files(root)) - set(small))
+        shared, left_out = _shared_files(root)
+        foreign = sorted(shared - set(small))
         files = {str(INFO): stamp}
         for episode in episodes:
             paths, meta = _files_of(episode)
@@ -196,7 +205,8 @@ class Reader:
             episodes,
             present,
             {**contents, str(INFO): content},
-            tuple(path for path in foreign if path in present),
+            frozenset(path for path in foreign if path in present),
+            tuple(sorted(left_out)),
             _marks(episodes),
         )
 
@@ -236,12 +246,29 @@ def _files_of(episode: EpisodeRow) -> tuple[list[str], str]:
     return [*map(str, (*videos, *own))], episodes_file(episode)
 
 
-def _shared_files(root: Path) -> Iterator[str]:
-    """Yield the files beside the dataset's own, such as the card and those about the robot."""
+def _shared_files(root: Path) -> tuple[set[str], set[str]]:
+    """
+    Find the files beside the dataset's own, such as the card and those about the robot.
+
+    :return: those that can be copied, if they are still there, and those that cannot
+    """
+    found: tuple[set[str], set[str]] = (set(), set())
     for path in foreign_files(root):
         is_hidden = any(one.startswith('.') for one in path.split('/'))
-        if not is_hidden and not is_left_by_recording(path) and not (root / path).is_symlink():
-            yield path
+        if not is_hidden and not is_left_by_recording(path):
+            found[not _can_be_copied(root, path)].add(path)
+    return found
+
+
+def _can_be_copied(root: Path, path: str) -> bool:
+    try:
+        path.encode()
+        mode = os.lstat(root / path).st_mode
+    except FileNotFoundError:
+        return True
+    except UnicodeEncodeError:
+        return False
+    return stat.S_ISREG(mode) and os.access(root / path, os.R_OK)
 
 
 def _stamp(root: Path, path: str = '') -> Stamp | None:

@@ -28,7 +28,7 @@ import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import TextIO
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lerobot_streamrec.dataset.format.layout import SYNC
 from lerobot_streamrec.durable import replace_durably
@@ -70,6 +70,7 @@ class Store:
         self.url = url
         self.is_local = _KINDS[urlsplit(url).scheme] == 'local'
         self._opened: tuple[FileSystem, str] | None = None
+        self._device: int | None = None
 
     def files(self) -> dict[str, int]:
         """List the files, as paths below the prefix, with their sizes in bytes."""
@@ -78,12 +79,11 @@ class Store:
         sizes = {
             one.path[len(base) :].lstrip('/'): one.size
             for one in found
-            if one.type == FileType.File
+            if one.type == FileType.File and not one.path.endswith(_ASIDE)
         }
-        for path in [one for one in sizes if self.is_local and one.endswith(_ASIDE)]:
-            # A kill left it, and no other process writes here.
-            del sizes[path]
-            self.remove(path)
+        # An empty folder may be the one on which a disk was mounted.
+        if self.is_local and (sizes or self._device is None):
+            self._device = _device_of(Path(base))
         return sizes
 
     def size(self, path: str) -> int | None:
@@ -118,7 +118,9 @@ class Store:
         if not self.is_local:
             self._write(system, str(target), chunks)
             return
-        aside = target.with_name(f'.{target.name}{_ASIDE}')
+        if self._device not in (None, _device_of(Path(base))):
+            raise OSError(f'{base} is on another file system than before; it may be unmounted')
+        aside = _aside(target)
         system.create_dir(str(target.parent), recursive=True)
         try:
             self._write(system, str(aside), chunks)
@@ -130,8 +132,11 @@ class Store:
     def remove(self, path: str) -> None:
         """Delete a file, which may be missing."""
         system, base = self._open()
-        with suppress(FileNotFoundError):
-            system.delete_file(f'{base}/{path}')
+        target = PurePosixPath(f'{base}/{path}')
+        # A kill may have left the other one.
+        for one in (target, _aside(target)) if self.is_local else (target,):
+            with suppress(FileNotFoundError):
+                system.delete_file(str(one))
 
     def _write(self, system: FileSystem, target: str, chunks: Iterable[bytes]) -> None:
         stream, source = system.open_output_stream(target, compression=None), iter(chunks)
@@ -168,6 +173,15 @@ class Store:
         return self._opened
 
 
+def _aside(target: PurePosixPath) -> PurePosixPath:
+    return target.with_name(f'.{target.name}{_ASIDE}')
+
+
+def _device_of(base: Path) -> int:
+    """Return the file system of a folder, or the one on which it will be made."""
+    return (base if base.exists() else base.parent).stat().st_dev
+
+
 def digest_of(chunks: Iterable[bytes]) -> str:
     """Return the SHA-256 of bytes as hexadecimal digits."""
     found = hashlib.sha256()
@@ -186,7 +200,9 @@ def checked_url(text: str, root: Path) -> str:
     """
     parts = urlsplit(text)
     shown = f'{parts.scheme}://{parts.netloc.rpartition("@")[2]}{parts.path}'
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+    # In a path, all characters mean themselves.
+    query = parts.query if parts.scheme else ''
+    names = [name for name, _ in parse_qsl(query, keep_blank_values=True)]
     if '@' in parts.netloc:
         raise ConfigError('URL', shown, _CREDENTIALS)
     if unknown := sorted({*names} - _OPTIONS):
@@ -195,13 +211,18 @@ def checked_url(text: str, root: Path) -> str:
     kind = _KINDS.get(parts.scheme)
     if kind is None or (kind != 'local' and not parts.netloc):
         raise ConfigError('URL', shown, _ALLOWED)
+    if parts.scheme and parts.fragment:
+        raise ConfigError('URL', shown, 'a # in a name is written as %23')
+    if parts.scheme == 'file' and parts.netloc not in ('', 'localhost'):
+        mount = f'files of the computer {parts.netloc} are reached once they are mounted'
+        raise ConfigError('URL', shown, f'{mount}: name the path of the folder here')
     if kind == 'local':
-        path = Path(parts.path if parts.scheme else text).expanduser().absolute()
+        path = Path(unquote(parts.path) if parts.scheme else text).expanduser().absolute()
         if path.resolve().is_relative_to(root.resolve()):
             raise ConfigError('URL', str(path), f'it lies in {root}; name a folder elsewhere')
         return str(path)
-    query = f'?{parts.query}' if parts.query else ''
-    return f'{parts.scheme}://{parts.netloc}{parts.path.rstrip("/")}{query}'
+    options = f'?{query}' if query else ''
+    return f'{parts.scheme}://{parts.netloc}{parts.path.rstrip("/")}{options}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +282,14 @@ class Manifest:
             self._files.pop(path, None)
         else:
             self._files[path] = entry
-        self._journal.write(_line(path, entry))
-        self._journal.flush()
-        if is_durable:
-            os.fsync(self._journal.fileno())
+        try:
+            self._journal.write(_line(path, entry))
+            self._journal.flush()
+            if is_durable:
+                os.fsync(self._journal.fileno())
+        except OSError as error:
+            # Else nobody sees that this disk is full, and not the place.
+            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def close(self) -> None:
         """Close the journal, and remove it if nothing was uploaded."""

@@ -71,7 +71,8 @@ class Upload:
     :param manifest: the files that were uploaded there
     :param snapshot: the wanted state
     :param pace: the limit of the bandwidth
-    :param note: called after each file that was uploaded or removed
+    :param note: called after each piece of a file, and with True after each file that was
+        uploaded or removed
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Upload:
         manifest: Manifest,
         snapshot: Snapshot,
         pace: Pace,
-        note: Callable[[], None] = lambda: None,
+        note: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._manifest = manifest
@@ -141,12 +142,12 @@ class Upload:
             if end == first < total:
                 # Their files may have been labelled; the remote counts them already.
                 continue
-            self._put_all(snapshot.others)
+            self._put_all(sorted(snapshot.others))
             self._put_all([path for path in small if path not in late])
             self._put_info(end)
         self._put_all(late)
 
-    def _put_all(self, paths: list[str] | tuple[str, ...]) -> None:
+    def _put_all(self, paths: list[str]) -> None:
         for path in paths:
             if not self._is_up(path):
                 self._put(path, self._snapshot.contents.get(path))
@@ -155,6 +156,8 @@ class Upload:
         content = self._snapshot.info_at(total_episodes)
         entry = self._manifest.get(_INFO)
         if entry is None or not entry.is_done or entry.sha256 != digest_of([content]):
+            # Another root may be synced to the same place by mistake, from the same moment on.
+            self._total_at_remote()
             self._put(_INFO, content)
 
     def _put(self, path: str, content: bytes | None = None) -> None:
@@ -173,7 +176,7 @@ class Upload:
         if (found := self._store.size(path)) != size:
             raise OSError(f'{path} has {found} bytes at {self._store.url} instead of {size}')
         self._manifest.note(path, replace(begun, sha256=digest.hexdigest(), is_done=True))
-        self._note()
+        self._note(True)
 
     def _chunks(
         self, path: str, content: bytes | None, update: Callable[[bytes], None]
@@ -185,11 +188,15 @@ class Upload:
                 update(chunk)
                 yield chunk
             return
+        # Of a file that grows, the part that was there.
+        num_left = self._snapshot.files[path].size
         with self._snapshot.open(path) as file:
-            while chunk := file.read(CHUNK_BYTES):
+            while chunk := file.read(min(CHUNK_BYTES, num_left)):
+                num_left -= len(chunk)
                 self._pace.spend(len(chunk))
                 if self._pace.stop.is_set():
                     raise StoppedError
+                self._note(False)
                 update(chunk)
                 yield chunk
 
@@ -202,7 +209,7 @@ class Upload:
         self._manifest.note(path, replace(entry, is_done=False), is_durable=path == _INFO)
         self._store.remove(path)
         self._manifest.note(path, None)
-        self._note()
+        self._note(True)
 
     def _is_up(self, path: str) -> bool:
         """Return whether the remote has a file as the snapshot has it."""
