@@ -404,6 +404,7 @@ def test_a_copy_that_another_program_changes_is_left_alone(cell, place):
     with pytest.raises(SyncError, match='changed by another program or another sync'):
         sync(cell, Store(str(place)))
     assert shared_files(place) == before
+    assert 'another program' in status_of(cell, str(place))['problem']
 
 
 def test_a_root_that_loses_its_dataset_keeps_the_copy(cell, place, tmp_path):

@@ -29,7 +29,7 @@ import time
 
 from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import INFO, OWN
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, SyncError
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, StreamrecError, SyncError
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
 from lerobot_streamrec.fleet.sync.store import digest_of, journal_path, Manifest, Store, Uploaded
 from lerobot_streamrec.fleet.sync.upload import (
@@ -133,6 +133,7 @@ class Sync:
             raise DatasetCorruptError(f'{self._root} holds no LeRobot dataset: there is no {INFO}')
         with locked(self._root, self._store.url):
             manifest = Manifest(self._root, self._store.url)
+            problem = ''
             try:
                 while not self._pace.stop.is_set():
                     seen = poll(self._root)
@@ -141,8 +142,11 @@ class Sync:
                     if not is_watching:
                         break
                     self._wait_for_change(seen)
+            except (OSError, StreamrecError) as error:
+                problem = str(error)
+                raise
             finally:
-                self._tell('ended')
+                self._tell('ended', problem)
                 manifest.close()
         return self._num_waiting
 
