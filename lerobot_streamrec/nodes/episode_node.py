@@ -111,8 +111,7 @@ class EpisodeServices:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._reader = reader
-        self._num_statuses = self._num_unanswered = 0
-        self._answered_s = -math.inf
+        self._num_statuses, self._num_unanswered, self._answered_s = 0, 0, -math.inf
         self._waiting: list[rclpy.task.Future] = []
         self._namesakes = Namesakes(node)
         values = {'fps': str(settings.recorder.fps), **self._namesakes.identity}
