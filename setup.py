@@ -70,7 +70,7 @@ setup(
         'av>=15',
         'pyarrow>=17',
         'filelock>=3.12',
-        'click>=8.1',
+        'click>=8.1.3',
         'rich>=13',
     ],
     extras_require={

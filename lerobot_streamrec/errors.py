@@ -236,6 +236,10 @@ class BagError(StreamrecError):
         self.problem = problem
 
 
+class SyncError(StreamrecError):
+    """A dataset cannot be copied to the place that was named, or kept up there."""
+
+
 class MessageError(StreamrecError, ValueError):
     """A message cannot be recorded."""
 

@@ -71,11 +71,13 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
     'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'clients'),
     'live': ('', 'latency'),
-    'fleet': ('reading', 'planning', ''),
+    'fleet': ('reading', 'planning', '', 'sync'),
 }
 
 OWNERS = (
     (re.compile(r'av'), ('video',)),
+    # Of two entries for a module, the first one counts.
+    (re.compile(r'pyarrow\.fs'), ('dataset', 'fleet')),
     (re.compile(r'pyarrow'), ('dataset',)),
     (re.compile(r'jinja2|rerun'), ('report',)),
     # Rosbags, and what comes with it.
@@ -216,11 +218,10 @@ def _import_problems(path: PurePosixPath, unit: str, item: Import) -> Iterator[s
             allowed = ', '.join(sorted(FLOORS[unit])) or 'nothing of the package'
             yield f'{unit} imports {target}, but may import only {allowed}'
     else:
-        yield from (
-            f'{unit} imports {top}, which only {" or ".join(owners)} may'
-            for pattern, owners in OWNERS
-            if pattern.fullmatch(top) and unit not in owners
-        )
+        owners = next((o for pattern, o in OWNERS if pattern.fullmatch(item.module)), None)
+        owners = owners or next((o for pattern, o in OWNERS if pattern.fullmatch(top)), (unit,))
+        if unit not in owners:
+            yield f'{unit} imports {top}, which only {" or ".join(owners)} may'
         if unit in PURE and top not in sys.stdlib_module_names | PURE[unit]:
             allowed = ' and '.join(['the standard library', *sorted(PURE[unit])])
             yield f'{unit} imports {top}, but has to get along with {allowed}'
@@ -353,6 +354,8 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('console/a.py', 'import rclpy', 'which only nodes or live may'),
         ('dataset/a.py', 'import av.container', 'dataset imports av, which only video may'),
         ('recording/a.py', 'from pyarrow import parquet', 'which only dataset may'),
+        ('recording/a.py', 'from pyarrow.fs import X', 'which only dataset or fleet may'),
+        ('fleet/a.py', 'import pyarrow.parquet as pq', 'which only dataset may'),
         ('recording/a.py', 'from rclpy.node import Node', 'which only nodes or live may'),
         ('conversions/a.py', 'from sensor_msgs.msg import Image', 'which only nodes or live may'),
         ('nodes/a.py', 'from ros2cli.command import X', 'which only cli may'),
@@ -415,6 +418,7 @@ def test_only_composition_roots_reach_another_floor_from_inside_a_function():
         ('video/a.py', f'import av\nfrom {PACKAGE} import errors, frame'),
         ('dataset/a.py', f'import pyarrow as pa\nfrom {PACKAGE}.video import probe'),
         ('recording/a.py', f'from {PACKAGE}.dataset import X\nimport {PACKAGE}.sync.grid'),
+        ('fleet/sync/a.py', 'from pyarrow.fs import FileSystem'),
         ('nodes/record_main.py', f'def main():\n    from {PACKAGE}.nodes import run'),
         ('cli/ros_command.py', f'def f():\n    from {PACKAGE}.nodes import live'),
         ('nodes/a.py', f'import rclpy, std_srvs.srv\nfrom {PACKAGE}.conversions import X'),

@@ -278,7 +278,7 @@ def ensure(
         if is_current(target, wanted):
             return
         remove(target)
-        print(f'Making {target} with Python {interpreter.version}, up to 800 MB.', flush=True)
+        print(f'Making {target} with Python {interpreter.version}, up to 1.8 GB.', flush=True)
         started = time.monotonic()
         build(target, interpreter, requirements)
         (target / STAMP).write_text(f'{wanted}\n')

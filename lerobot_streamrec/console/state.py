@@ -47,6 +47,7 @@ _TEXTS = (
     'last_source',
     'root',
     'encoders',
+    'sync',
 )
 _STREAM_COUNTS = (
     'missing',

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Files from a fleet of robots: bags that others recorded are read here, without ROS.
+Files of a fleet of robots: bags that others recorded are read here, and datasets are copied away.
 
-Nothing here is loaded while recording. It needs the extra ``bags``.
+Nothing here is loaded while recording. Bags need the extra ``bags``.
 """

@@ -115,6 +115,7 @@ def recorder_message(
         'head_room': f'{status.head_room.factor:.1f}' if status.head_room else '',
         'disk_free_mib': _mib(status.disk.free_bytes),
         'disk_minutes_left': _minutes(status.disk.seconds_left),
+        'sync': status.disk.copies,
         **sender.values,
     }
     if status.failure:

@@ -17,13 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+import json
 import logging
 from pathlib import Path
 import shutil
+import textwrap
 import threading
 from typing import Protocol
 
+from lerobot_streamrec.dataset.format.layout import SYNC
 from lerobot_streamrec.recording.config import DiskConfig, MIB
 
 THREAD_NAME = 'disk'
@@ -31,6 +35,9 @@ THREAD_NAME = 'disk'
 _PERIOD_S = 0.5
 # A shorter take says too little about the bytes that a second of recording takes.
 _MIN_SECONDS = 1.0
+# A sync that lives tells its state at least once a minute.
+_SILENT_S = 180.0
+_MAX_CHARS = 160
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +53,7 @@ class DiskStatus:
     :param problem: reason why no episode may start; empty if one may
     :param warning: warning for the operator; empty if there is none
     :param is_at_reserve: True if a running episode must end now
+    :param copies: states of the copies that ``streamrec sync`` keeps of the dataset; empty: none
     """
 
     free_bytes: int | None = None
@@ -54,6 +62,7 @@ class DiskStatus:
     problem: str = ''
     warning: str = ''
     is_at_reserve: bool = False
+    copies: str = ''
 
 
 class Followed(Protocol):
@@ -78,6 +87,36 @@ def free_bytes(root: Path) -> int:
     while not root.exists() and root != root.parent:
         root = root.parent
     return shutil.disk_usage(root).free
+
+
+def copies_text(root: Path, now: datetime) -> str:
+    """
+    Return the state of each copy that ``streamrec sync`` has told, separated by semicolons.
+
+    :param root: the dataset's folder
+    :param now: the time now, with a time zone
+    """
+    texts = []
+    for path in sorted((root / SYNC).glob('*.json')):
+        # A file that somebody else has put there, or that is just being deleted.
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            told = json.loads(path.read_text('utf-8'))
+            url, state, since = told['url'], told['state'], told['updated_at']
+            num_waiting, problem = int(told['files_waiting']), told['problem']
+            counted = _count(int(told['episodes']), 'episode')
+            if num_waiting:
+                counted = f'{_count(num_waiting, "file")} left'
+            text = f'{state}, {counted}{f": {problem}" if problem else ""}'
+            heard = datetime.fromisoformat(since)
+            if state != 'ended' and (now - heard).total_seconds() > _SILENT_S:
+                text = f'nothing heard since {heard.astimezone():%H:%M}, {counted}'
+            place = url.partition('?')[0] if '://' in url else url
+            texts.append(f'{place}: {textwrap.shorten(text, _MAX_CHARS, placeholder=" ...")}')
+    return '; '.join(texts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
 class DiskWatch:
@@ -131,7 +170,8 @@ class DiskWatch:
             self.status = DiskStatus(bytes_per_s=self._bytes_per_s)
             return
         self._error = ''
-        self.status = self._judge(free)
+        copies = copies_text(self._root, datetime.now(timezone.utc))
+        self.status = replace(self._judge(free), copies=copies)
 
     def _measure(self) -> None:
         take = self._take

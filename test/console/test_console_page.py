@@ -225,6 +225,13 @@ def test_blockers_and_warnings_are_listed_in_words(page):
     assert page.button('Start').get_attribute('title') == blocker
 
 
+def test_the_state_of_a_copy_is_a_line_below_the_phase(page):
+    assert 'Copy' not in page.text('.phase')
+    text = 's3://lab/cell-07: waiting, 8 files left: Could not connect to server'
+    page.robot.values['sync'] = text
+    page.wait_for_text('.phase', f'Copy to {text}')
+
+
 def test_time_goes_on_while_recording_and_pictures_and_plots_are_drawn(page):
     set_phase(page, 'recording', seconds='64.0', rows='1920')
     page.wait_for_text('.phase .time', '1:0')
@@ -276,7 +283,8 @@ def test_a_verdict_of_an_earlier_episode_is_given_by_its_index(make_page, tmp_pa
 def test_no_screen_needs_to_scroll_sideways(page, width):
     long = 'observation.images.a_camera_with_a_name_that_does_not_end'
     page.robot.streams[long] = dict(page.robot.streams['observation.images.front'])
-    page.robot.values.update(problem_list=f'{long} (/a/{"b" * 80}/image_raw) is late')
+    late = f'{long} (/a/{"b" * 80}/image_raw) is late'
+    page.robot.values.update(problem_list=late, sync=f's3://lab/{"c" * 80}: up to date')
     page.open(width)
     page.wait_for_text('.warning', 'is late')
     assert page.browser.execute_script(

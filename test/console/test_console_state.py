@@ -52,6 +52,7 @@ def test_texts_become_numbers_in_the_unit_of_their_name():
         'disk_free_mib': '51234',
         'disk_minutes_left': '210.0',
         'repeated_frames': '2',
+        'sync': 's3://lab/cell-07: up to date, 12 episodes',
         'task': 'Stack 3 cubes',
     }
     state = state_of(heard(values), NOW_S)
@@ -64,6 +65,7 @@ def test_texts_become_numbers_in_the_unit_of_their_name():
     assert (state['episode_index'], state['rows'], state['repeated_frames']) == (12, 431, 2)
     assert (state['seconds'], state['fps'], state['head_room']) == (14.4, 30.0, 2.3)
     assert (state['disk_free_mib'], state['disk_minutes_left']) == (51234, 210.0)
+    assert state['sync'] == 's3://lab/cell-07: up to date, 12 episodes'
     assert state['task'] == 'Stack 3 cubes'
 
 

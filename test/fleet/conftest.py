@@ -11,11 +11,15 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The parameter file and the root of imports."""
+"""The parameter file and the root of imports; a dataset that syncs, and places for its copy."""
 
 from __future__ import annotations
 
+import itertools
+
+from cell import Cell
 import pytest
+from s3_server import CREDENTIALS, S3Server
 import yaml
 
 PARAMETERS = {
@@ -44,3 +48,38 @@ def params(tmp_path):
 @pytest.fixture
 def root(tmp_path):
     return tmp_path / 'dataset'
+
+
+@pytest.fixture(scope='module')
+def server():
+    pytest.importorskip('moto', reason='the tests of sync need requirements/test.txt')
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in CREDENTIALS.items():
+            patch.setenv(name, value)
+        server = S3Server()
+        yield server
+        server.close()
+
+
+@pytest.fixture
+def cell(tmp_path):
+    cell = Cell(tmp_path / 'cell-07')
+    yield cell
+    cell.close()
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / 'nas').mkdir()
+    return tmp_path / 'nas' / 'cell-07'
+
+
+_names = itertools.count()
+
+
+@pytest.fixture(params=['folder', 's3'])
+def url(request):
+    """Return the URL of an empty place."""
+    if request.param == 'folder':
+        return str(request.getfixturevalue('place'))
+    return request.getfixturevalue('server').url(f'lab/cell-{next(_names):03d}')

@@ -68,6 +68,7 @@ class ShowcaseRobot(FakeRobot):
             'disk_free_mib': '51234',
             'head_room': '',
             'root': '/data/pick_cube',
+            'sync': '',
             'blocker_list': '',
             'problem_list': '',
         }

@@ -16,7 +16,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timezone
 from itertools import pairwise
+import json
 import socket
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -158,6 +160,24 @@ def test_every_stream_tells_what_it_is_and_where_its_preview_is(operator):
     # The robot sends 30 pictures and 60 joint states per second, or fewer on a busy machine.
     assert 10 < float(told[FRONT_KEY]['nominal_hz']) < 35
     assert 10 < float(told[STATE_KEY]['nominal_hz']) < 70
+
+
+def test_a_copy_that_waits_is_told_and_is_no_warning(tmp_path):
+    told = tmp_path / 'dataset/.streamrec/sync/abc.json'
+    told.parent.mkdir(parents=True)
+    values = {'url': 's3://lab/cell-07', 'state': 'waiting', 'files_waiting': 8, 'episodes': 12}
+    now = datetime.now(timezone.utc).isoformat()
+    told.write_text(json.dumps({**values, 'problem': 'no network', 'updated_at': now}))
+    streams = (StreamConfig(FRONT_KEY, FRONT_TOPIC),)
+    recorder = Recorder(RecorderConfig(tmp_path / 'dataset', streams), lambda: 0)
+    try:
+        status = replace(recorder.status(), streams=())
+    finally:
+        recorder.close(30.0)
+    message = recorder_message(status, Sender('/episode', 'arm'), OperatingStatus(Phase.READY))
+    values = {one.key: one.value for one in message.values}
+    assert values['sync'] == 's3://lab/cell-07: waiting, 8 files left: no network'
+    assert message.level == DiagnosticStatus.OK
 
 
 def lists(status, operating):

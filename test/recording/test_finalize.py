@@ -206,3 +206,20 @@ def test_a_finalized_dataset_describes_itself(make_rig, read_dataset, is_compact
     rig.recorder.finalize().result(WAIT_S)
     assert (root / 'README.md').read_text() == 'Mine'
     check(rig, read_dataset, 2)
+
+
+def test_files_of_a_root_that_syncs_stay_and_the_rest_is_done(rig, record, read_dataset, caplog):
+    record(2)
+    folder = rig.config.root / '.streamrec/sync'
+    folder.mkdir()
+    (folder / '0123456789ab.jsonl').write_text('{"url": "s3://cells/cell-07"}\n')
+    finalized = str(rig.recorder.finalize().result(WAIT_S))
+    assert 'files were not merged' in finalized
+    assert 'is synced to s3://cells/cell-07' in finalized
+    assert '--forget' in finalized
+    assert 'is synced to s3://cells/cell-07' in caplog.text
+    # The card is written all the same, and recording goes on.
+    assert (rig.config.root / 'README.md').is_file()
+    assert len(files(rig.config.root, 'data/*/*')) == 2
+    record(1)
+    check(rig, read_dataset, 3)

@@ -107,6 +107,7 @@ export function Phase({ state, arrivedMs, isLost }) {
       ${state.unencoded_episodes ? ` · ${state.unencoded_episodes} to encode` : ''}
       ${state.automatic && state.automatic_count ? ` · automatic: ${state.automatic_count}` : ''}
     </p>
+    ${state.sync && html`<p class="copies" title=${state.sync}>Copy to ${state.sync}</p>`}
   </section>`;
 }
 

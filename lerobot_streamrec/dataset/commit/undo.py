@@ -55,6 +55,9 @@ from lerobot_streamrec.installed import streamrec_command
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+UNDO_DEPTH = 16
+"""The statistics before this many of the last episodes are kept, so that these can be undone."""
+
 UNDONE = 'undone-episode'
 """The prefix of the names of undone episodes in the quarantine folder."""
 

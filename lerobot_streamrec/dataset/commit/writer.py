@@ -35,6 +35,7 @@ from lerobot_streamrec.dataset.commit.transaction import Transaction
 from lerobot_streamrec.dataset.commit.undo import (
     keep_statistics_of_others,
     purge_undone,
+    UNDO_DEPTH,
     undo_last,
     UndoneEpisode,
 )
@@ -97,9 +98,6 @@ if TYPE_CHECKING:
     from lerobot_streamrec.dataset.rebuild.assemble import Progress
     from lerobot_streamrec.dataset.rebuild.plan import Change
 
-# The statistics before this many of the last episodes are kept, so that these can be undone.
-_UNDO_DEPTH = 16
-
 _REOPEN = 'End the recorder, check the disk, and start it again.'
 
 
@@ -153,7 +151,7 @@ class DatasetWriter:
         self._index.keep(self.files, state.info)
         # Undoing needs only recent statistics. Failing to delete old ones does no harm.
         with suppress(OSError):
-            old = state.info.total_episodes - _UNDO_DEPTH - 1
+            old = state.info.total_episodes - UNDO_DEPTH - 1
             for relative in (sidecar_path(old), kept_stats_path(old)):
                 self.files.path(relative).unlink(missing_ok=True)
         return SavedEpisode(

@@ -42,6 +42,8 @@ RECORDS = OWN / 'episodes'
 ROW_STAMPS = OWN / 'row_stamps'
 STATISTICS = OWN / 'statistics'
 EPISODE_INDEX = OWN / 'episode_index.json'
+SYNC = OWN / 'sync'
+"""The folder of syncs to other places: a journal of what was copied for each of them."""
 LOCK = OWN / 'lock'
 OWNER = OWN / 'owner.json'
 REBUILD = OWN / 'rebuild.json'

@@ -37,7 +37,15 @@ import uuid
 
 from lerobot_streamrec.dataset.format.files import DatasetLock, free_path
 from lerobot_streamrec.dataset.format.info_rules import shown_value
-from lerobot_streamrec.dataset.format.layout import LOCK, OWN, OWNER, QUARANTINE, REBUILD, STAGING
+from lerobot_streamrec.dataset.format.layout import (
+    LOCK,
+    OWN,
+    OWNER,
+    QUARANTINE,
+    REBUILD,
+    STAGING,
+    SYNC,
+)
 from lerobot_streamrec.dataset.format.parquet import READ_ERRORS
 from lerobot_streamrec.dataset.rebuild.new_tree import (
     carry_over,
@@ -110,8 +118,28 @@ def _begin(root: Path, beside: Path, disk: Disk, left_out: Collection[str] = ())
     if root.stat().st_dev != root.parent.stat().st_dev:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
     begin_tree(beside, disk, left_out)
+    # Its next pass looks for the tree after it has written its journal, so one sees the other.
+    _refuse_synced(root)
     shutil.copymode(root, beside)
     _try_exchange(beside, disk)
+
+
+def _refuse_synced(root: Path) -> None:
+    """
+    Refuse to give the files of a dataset that is copied elsewhere other numbers or contents.
+
+    :raise RebuildError: naming the place and the commands that help
+    """
+    for path in sorted((root / SYNC).glob('*.jsonl')):
+        with path.open(encoding='utf-8', errors='replace') as file:
+            url = json.loads(file.readline() or '{}').get('url', '')
+        forget = streamrec_command('sync', root, url, '--forget')
+        raise RebuildError(
+            f'{root} is synced to {url}, where all files would have to be copied again: nothing '
+            f'has changed. `{streamrec_command("merge", "OUT", root)}` makes a compacted copy. To '
+            f'change this dataset, end its syncs, run `{forget}`, and sync it to another place '
+            'afterwards.'
+        )
 
 
 def refuse_unless_exchangeable(root: Path, disk: Disk = DISK) -> None:

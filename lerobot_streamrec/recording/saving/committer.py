@@ -230,17 +230,18 @@ class Committer:
         return result
 
     def _finalize(self, *, is_compacting: bool) -> Finalized:
-        change = None
+        change, remark = None, ''
         try:
             if is_compacting:
                 change = self._writer.compact(self._note_progress)
-            self._describe()
+                remark = '; '.join(change.remarks)
         except (DatasetError, VideoError) as error:
-            _log.warning('files were not merged: %s', error)
-            return Finalized(self._writer.info, remark=f'files were not merged: {error}')
+            remark = f'files were not merged: {error}'
+            _log.warning('%s', remark)
         finally:
             self._activity = ''
-        return Finalized(self._writer.info, change, '; '.join(change.remarks) if change else '')
+        self._describe()
+        return Finalized(self._writer.info, change, remark)
 
     def _describe(self) -> None:
         """Write what people and other programs read about the dataset."""

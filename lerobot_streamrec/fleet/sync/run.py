@@ -1,0 +1,389 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A sync as a whole: what a place holds already, attempts, waiting, and a file with its status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+import json
+import os
+from pathlib import Path
+import random
+import re
+import threading
+import time
+
+from filelock import FileLock, Timeout
+from lerobot_streamrec.dataset.format.layout import INFO, OWN
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, StreamrecError, SyncError
+from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
+from lerobot_streamrec.fleet.sync.store import digest_of, journal_path, Manifest, Store, Uploaded
+from lerobot_streamrec.fleet.sync.upload import (
+    gone_text,
+    local_digest,
+    Pace,
+    StoppedError,
+    Upload,
+)
+
+_POLL_S, _LOOK_AGAIN_S = 2.0, 60.0
+_TELL_S, _SAY_S = 10.0, 60.0
+_CHANGED_S, _MANY_CHANGES = 0.2, 50
+_MB = 1e6
+_ADVICE = (
+    (
+        r'ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE|TOKEN|UNRECOGNIZED_CLIENT'
+        r'|HTTP status 40[13]|credential|PERMISSION_DENIED|Permission denied',
+        'the place refuses these credentials: check them and their rights with the tools of the '
+        'provider',
+    ),
+    (
+        r'NO_SUCH_BUCKET|does not exist; make it|Not a directory|InvalidBucketName'
+        r'|INVALID_BUCKET',
+        'check the bucket or folder and the options of the URL, such as region and '
+        'endpoint_override',
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """
+    How long failures are borne.
+
+    :param first_s: wait after the first failure, in seconds; each further one doubles it
+    :param longest_s: longest wait before an attempt, in seconds
+    :param give_up_s: time without success after which a sync ends that does not watch, in seconds
+    :param num_first: number of attempts of such a sync if none ever succeeded
+    """
+
+    first_s: float = 1.0
+    longest_s: float = 60.0
+    give_up_s: float = 7200.0
+    num_first: int = 4
+
+    def wait_s(self, num_failures: int) -> float:
+        """Return the wait after so many failures in succession, in seconds, with jitter."""
+        longest_s = min(self.longest_s, self.first_s * 2.0 ** min(num_failures - 1, 30))
+        return random.uniform(0.5, 1.0) * longest_s
+
+
+class Sync:
+    """
+    A sync of one root to one place. One thread calls ``run``; any thread may set the event.
+
+    :param root: the dataset's folder
+    :param store: the place
+    :param stop: event that ends the sync after the present file, or within it if it is large
+    :param bandwidth_mib_s: largest number of MiB per second; None: no limit
+    :param patience: how long failures are borne
+    :param say: receives a line for people
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        store: Store,
+        stop: threading.Event,
+        *,
+        bandwidth_mib_s: float | None = None,
+        patience: Patience = Patience(),
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._pace = Pace(bandwidth_mib_s, stop)
+        self._patience = patience
+        self._say = say
+        self._reader = Reader(root)
+        self._snapshot = Snapshot(root)
+        self._num_waiting = 0
+        self._num_failures, self._failing_since_s = 0, 0.0
+        self._num_changes = 0
+        self._is_reconciled = self._has_worked = False
+        self._left_out: tuple[str, ...] = ()
+        self._told_s = self._said_s = 0.0
+        self._verified: set[str] = set()
+
+    def run(self, *, is_watching: bool = False, is_verifying: bool = False) -> int:
+        """
+        Copy the dataset, and follow its changes until the event is set.
+
+        :param is_watching: False: end once the place has the present state
+        :param is_verifying: True: also read back every file and compare its SHA-256
+        :return: number of files that still wait; above 0 only after the event
+        :raise SyncError: if the place cannot be used, naming the reason and what helps
+        :raise DatasetError: if the root holds no dataset, or it cannot be read
+        """
+        if not (self._root / INFO).exists() and not (self._root / OWN).is_dir():
+            raise DatasetCorruptError(f'{self._root} holds no LeRobot dataset: there is no {INFO}')
+        with locked(self._root, self._store.url):
+            manifest = Manifest(self._root, self._store.url)
+            problem = ''
+            try:
+                while not self._pace.stop.is_set():
+                    seen = poll(self._root)
+                    if not self._try(manifest, is_watching, is_verifying):
+                        continue
+                    if not is_watching:
+                        break
+                    self._wait_for_change(seen)
+            except (OSError, StreamrecError) as error:
+                problem = str(error)
+                raise
+            finally:
+                self._tell('ended', problem)
+                manifest.close()
+        return self._num_waiting
+
+    def _try(self, manifest: Manifest, is_watching: bool, is_verifying: bool) -> bool:
+        """Make one attempt, or wait after it has failed; return whether it has succeeded."""
+        try:
+            self._attempt(manifest, is_watching, is_verifying)
+        except StoppedError:
+            self._num_waiting = max(1, self._num_waiting)
+            return False
+        except ChangedError as error:
+            # A recorder's commit, undo or label came between; what was uploaded stays.
+            self._num_changes += 1
+            if self._num_changes == _MANY_CHANGES:
+                self._say(f'{self._root / str(error)} changes all the time; sync keeps trying')
+            self._pace.stop.wait(_CHANGED_S)
+            return False
+        except (OSError, DatasetError) as error:
+            self._fail(error, is_watching)
+            return False
+        self._num_failures, self._num_changes, self._has_worked = 0, 0, True
+        return True
+
+    def _attempt(self, manifest: Manifest, is_watching: bool, is_verifying: bool) -> None:
+        self._snapshot = self._reader.read()
+        if (left_out := self._snapshot.left_out) and left_out != self._left_out:
+            also = f' and {len(left_out) - 1} more' if len(left_out) > 1 else ''
+            reason = 'unreadable, no plain file, or no name in UTF-8'
+            self._say(f'{left_out[0]!r}{also} cannot be copied: {reason}')
+        self._left_out = left_out
+        if not (self._snapshot.is_there or is_watching or len(manifest)):
+            raise DatasetError(f'{self._root} has no episode yet; with --watch, sync waits for it')
+        upload = Upload(self._store, manifest, self._snapshot, self._pace, self._note_progress)
+        self._num_waiting = len(upload.waiting())
+        if not self._is_reconciled:
+            reconcile(self._store, manifest, self._snapshot, self._say)
+            self._is_reconciled = True
+        if waiting := upload.waiting():
+            self._num_waiting = len(waiting)
+            stamps = (self._snapshot.files.get(path) for path in waiting)
+            size_mb = sum(one.size for one in stamps if one) / _MB
+            self._say(f'copying {len(waiting)} files, {size_mb:.1f} MB, to {self._store.url}')
+            self._tell('copying')
+            self._said_s = time.monotonic()
+            upload.run()
+        if is_verifying:
+            self._verify(manifest)
+        self._num_waiting = 0
+        if waiting or not is_watching:
+            num_episodes = len(self._snapshot.episodes)
+            self._say(f'{self._store.url} is up to date, with {num_episodes} episodes')
+        self._tell('up to date')
+
+    def _note_progress(self, is_file_done: bool) -> None:
+        now_s = time.monotonic()
+        if is_file_done:
+            self._num_waiting = max(1, self._num_waiting - 1)
+            self._num_failures, self._has_worked = 0, True
+            if now_s - self._said_s >= _SAY_S:
+                self._said_s = now_s
+                self._say(f'{self._num_waiting} files still wait')
+        if is_file_done or now_s - self._told_s >= _TELL_S:
+            self._tell('copying')
+
+    def _fail(self, error: OSError | DatasetError, is_watching: bool) -> None:
+        """Say what is wrong and wait, or raise if waiting does not help."""
+        now_s = time.monotonic()
+        if not self._num_failures:
+            self._failing_since_s = now_s
+        self._num_failures += 1
+        advice = ''
+        if isinstance(error, OSError):
+            advice = next((one for pattern, one in _ADVICE if re.search(pattern, str(error))), '')
+        problem = f'{error}{f" ({advice})" if advice else ""}'
+        is_late = not is_watching and self._num_failures >= self._patience.num_first
+        if not self._has_worked and (advice or is_late):
+            raise SyncError(f'{self._store.url}: {problem}') from error
+        if not is_watching and isinstance(error, DatasetError):
+            raise error
+        if not is_watching and now_s - self._failing_since_s > self._patience.give_up_s:
+            text = f'{self._num_waiting} files wait, run the same command again: {problem}'
+            raise SyncError(f'{self._store.url}: {text}') from error
+        # The place may have lost or gained files meanwhile.
+        self._is_reconciled = False
+        wait_s = self._patience.wait_s(self._num_failures)
+        self._tell('waiting', problem)
+        self._say(f'{self._num_waiting} files wait, next attempt in {wait_s:.0f} s: {problem}')
+        self._pace.stop.wait(wait_s)
+
+    def _wait_for_change(self, seen: object) -> None:
+        until_s = time.monotonic() + _LOOK_AGAIN_S
+        while not self._pace.stop.wait(_POLL_S) and time.monotonic() < until_s:
+            if poll(self._root) != seen:
+                return
+
+    def _verify(self, manifest: Manifest) -> None:
+        """Read back all files; one that differs is uploaded again by the next attempt."""
+        for path in self._snapshot.files:
+            entry = manifest.get(path)
+            key = f'{path} {entry.sha256 if entry else ""}'
+            if entry is None or key in self._verified:
+                continue
+            if digest_of(self._paced(path)) != entry.sha256:
+                manifest.note(path, Uploaded(entry.size, '', 0, entry.holds, is_done=True))
+                raise OSError(f'{path} was read back from {self._store.url} with other bytes')
+            self._verified.add(key)
+        self._say(f'{len(self._snapshot.files)} files were read back and are as here')
+
+    def _paced(self, path: str) -> Iterator[bytes]:
+        for chunk in self._store.chunks(path):
+            if self._pace.stop.is_set():
+                raise StoppedError
+            self._pace.spend(len(chunk))
+            if time.monotonic() - self._told_s >= _TELL_S:
+                self._tell('copying')
+            yield chunk
+
+    def _tell(self, state: str, problem: str = '') -> None:
+        """Write the status for others, such as a node; it is no part of what must survive."""
+        content = {
+            'url': self._store.url,
+            'pid': os.getpid(),
+            'state': state,
+            'episodes': len(self._snapshot.episodes),
+            'files_waiting': self._num_waiting,
+            'problem': problem,
+            'updated_at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
+        }
+        self._told_s = time.monotonic()
+        path = status_path(self._root, self._store.url)
+        aside = path.with_suffix('.status-new')
+        try:
+            aside.write_text(json.dumps(content, indent=2) + '\n', 'utf-8')
+            aside.replace(path)
+        except OSError as error:
+            self._say(f'{path} cannot be written: {error.strerror or error}')
+
+
+def status_path(root: Path, url: str) -> Path:
+    """Return the path of the status of a sync."""
+    return journal_path(root, url).with_suffix('.json')
+
+
+@contextmanager
+def locked(root: Path, url: str) -> Iterator[None]:
+    """
+    Keep other syncs of the same root to the same place away; recorders do not look at this lock.
+
+    :raise SyncError: if one is running
+    """
+    path = journal_path(root, url).with_suffix('.lock')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SyncError(
+            f'another process syncs {root} to {url}: end it first, or leave the work to it'
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def forget(root: Path, url: str) -> bool:
+    """
+    Forget what was uploaded; nothing at the place changes.
+
+    :return: False if there was nothing to forget
+    :raise SyncError: if a sync is running
+    """
+    path = journal_path(root, url)
+    if not path.exists():
+        return False
+    with locked(root, url):
+        path.unlink()
+        status_path(root, url).unlink(missing_ok=True)
+    return True
+
+
+def reconcile(
+    store: Store, manifest: Manifest, snapshot: Snapshot, say: Callable[[str], None]
+) -> None:
+    """
+    Compare what was uploaded with what the place holds, so that missing files are uploaded again.
+
+    Without a manifest, files are read back, and a place that holds the same dataset is taken over.
+
+    :raise OSError: if the network or the store fails, or the place has lost the dataset
+    :raise SyncError: if the place holds something else
+    """
+    there = store.files()
+    if not len(manifest):
+        if there:
+            _adopt(store, manifest, snapshot, there, say)
+        return
+    entries = {path: entry for path in manifest if (entry := manifest.get(path))}
+    known = [path for path, one in entries.items() if one.is_done]
+    if (str(INFO) in known and str(INFO) not in there) or (known and not set(known) & set(there)):
+        raise OSError(gone_text(store.url, snapshot.root))
+    # Another info.json is the work of another program, at which ``Upload`` stops.
+    known = [path for path in known if path != str(INFO)]
+    lost = [path for path in known if there.get(path) != entries[path].size]
+    for path in lost:
+        manifest.note(path, replace(entries[path], is_done=False))
+    if lost:
+        say(f'{store.url} has lost {len(lost)} files, such as {lost[0]}; they are copied again')
+
+
+def _adopt(
+    store: Store,
+    manifest: Manifest,
+    snapshot: Snapshot,
+    there: dict[str, int],
+    say: Callable[[str], None],
+) -> None:
+    known = [path for path in there if path in snapshot.files]
+    say(f'{store.url} is not empty, and the list of copied files is lost: reading {len(known)}')
+    found: dict[str, Uploaded] = {}
+    for path in known:
+        size, mtime_ns = snapshot.files[path]
+        is_same = there[path] == size and store.digest(path) == (
+            digest := local_digest(snapshot, path)
+        )
+        found[path] = (
+            Uploaded(size, digest, mtime_ns, snapshot.holds.get(path, ''), is_done=True)
+            if is_same
+            else Uploaded(there[path], '', 0, '', is_done=False)
+        )
+    same = [path for path, one in found.items() if one.is_done]
+    if not any(path.startswith(('data/', 'videos/')) for path in same):
+        raise SyncError(
+            f'{store.url} holds other files, such as {min(there)}, and not this dataset: '
+            'nothing was changed there. Name an empty place, or one that this root was synced to.'
+        )
+    for path, entry in found.items():
+        manifest.note(path, entry)
+    if left := sorted(set(there) - set(found)):
+        say(f'{len(left)} files at {store.url} are not in {snapshot.root} and stay: {left[0]} ...')
