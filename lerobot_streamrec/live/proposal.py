@@ -28,7 +28,6 @@ from lerobot_streamrec.live.observation import (
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.vector_proposal import propose_vectors, VectorProposal
 from lerobot_streamrec.nodes.graph.camera_names import (
-    base_topic,
     camera_groups,
     camera_names,
     DEPTH_SUFFIX,
@@ -37,7 +36,7 @@ from lerobot_streamrec.nodes.graph.camera_names import (
 )
 from lerobot_streamrec.nodes.graph.topic_types import load_fields, types_of
 from lerobot_streamrec.settings.recorder_settings import GivenSettings, Settings
-from lerobot_streamrec.settings.transports import ENCODED, PICTURE_TYPES
+from lerobot_streamrec.settings.transports import base_topic, ENCODED, PICTURE_TYPES
 from lerobot_streamrec.settings.vector_settings import (
     TypeOf,
     vector_sources,
