@@ -120,6 +120,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     # Jinja, rosbags and Rerun are optional packages, which only these commands need.
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
     PurePosixPath(PACKAGE, 'cli', 'import_bag.py'): set(),
+    PurePosixPath(PACKAGE, 'cli', 'export_bag.py'): set(),
     # With --root it looks at a dataset, and needs no ROS.
     PurePosixPath(PACKAGE, 'cli', 'latency.py'): {'live', 'nodes'},
     PurePosixPath(PACKAGE, 'cli', 'view.py'): set(),

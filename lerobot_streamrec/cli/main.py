@@ -25,6 +25,7 @@ from typing import NoReturn
 import click
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
+from lerobot_streamrec.cli.export_bag import export_bag
 from lerobot_streamrec.cli.import_bag import import_bags
 from lerobot_streamrec.cli.info import info
 from lerobot_streamrec.cli.latency import latency
@@ -48,6 +49,7 @@ _COMMANDS = (
     delete,
     doctor,
     encode,
+    export_bag,
     frames,
     import_bags,
     info,

@@ -133,6 +133,11 @@ def _levels(info: Any) -> Values:
     return levels
 
 
+def as_joints(streams: Sequence[PlayedStream]) -> list[PlayedStream]:
+    """Return the streams of one topic with their numbers as positions of one JointState."""
+    return [one.as_joints(f'{one.key}/' if len(streams) > 1 else '') for one in streams]
+
+
 class Numbers:
     """
     The messages of one topic of numbers. Owned by one thread.
@@ -153,8 +158,7 @@ class Numbers:
         try:
             self._prepare(streams, values)
         except (VectorError, ConfigError) as error:
-            prefixes = [f'{one.key}/' if len(streams) > 1 else '' for one in streams]
-            joints = [one.as_joints(prefix) for one, prefix in zip(streams, prefixes, strict=True)]
+            joints = as_joints(streams)
             self._prepare(joints, values)
             self.remarks.append(
                 f'{streams[0].topic} is published as {joints[0].message_type}, not as the '
@@ -163,6 +167,8 @@ class Numbers:
 
     def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
         topic, self.message_type = streams[0].topic, streams[0].message_type
+        self.streams = tuple(streams)
+        """The streams, with the selectors that read them from the messages."""
         if any(one.message_type != self.message_type for one in streams):
             raise VectorError(f'{topic} was recorded as several message types')
         parts = [(one.selectors, len(one.names)) for one in streams]

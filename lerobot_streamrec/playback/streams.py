@@ -57,6 +57,7 @@ class PlayedStream:
     :param policy: rule by which the rows were matched with samples
     :param offset_ns: offset that the recorder added to the stamps
     :param is_stamped_here: True if the recorder took the time of arrival for the stamp
+    :param is_for_human: True if rows show it instead of others while a human intervenes
     :param recorded_topic: topic from which a camera's pictures came; empty: unknown
     """
 
@@ -70,6 +71,7 @@ class PlayedStream:
     policy: Policy = Policy.HOLD
     offset_ns: int = 0
     is_stamped_here: bool = False
+    is_for_human: bool = False
     recorded_topic: str = ''
 
     @property
@@ -193,6 +195,7 @@ def _told(
                 policy=Policy(entry.get('policy', Policy.HOLD)),
                 offset_ns=round(float(entry.get('offset_ms', 0.0)) * NS_PER_MS),
                 is_stamped_here=entry.get('is_stamped_here') is True,
+                is_for_human=of_human,
                 recorded_topic=str(entry['topic']),
             )
         # These errors occur if somebody has edited the file.
