@@ -87,15 +87,16 @@ def export_bag(
         if part is not None:
             part.write_text(parameters_text(plan), 'utf-8')
         with progress_bar(f'exporting {out.name}', is_bytes=False) as progress:
-            done = BagExport(plan).run(out, overwrite=overwrite, progress=progress)
+            bag = BagExport(plan)
+            bag.run(out, overwrite=overwrite, progress=progress)
     size_bytes = sum(one.stat().st_size for one in ([out] if out.is_file() else out.iterdir()))
     click.echo(
-        f'{out}: {count_text(done.num_episodes, "episode")}, {count_text(done.num_rows, "row")}, '
-        f'{count_text(done.num_messages, "message")} on {count_text(len(done.topics), "topic")}, '
+        f'{out}: {count_text(len(plan.order), "episode")}, {count_text(plan.num_rows, "row")}, '
+        f'{count_text(bag.num_messages, "message")} on {count_text(len(bag.topics), "topic")}, '
         f'{size_text(size_bytes)}'
     )
     show_remarks(plan.remarks)
-    known = params or next(iter(done.parameter_files), None)
+    known = params or next(iter(bag.words.parameter_files), None)
     if known is None:
         click.echo('note: --params FILE writes a parameter file that fits the bag', err=True)
     else:

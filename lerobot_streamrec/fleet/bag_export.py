@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, ExitStack
-from dataclasses import dataclass
 import heapq
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,41 +57,25 @@ Progress = Callable[[int, int], None]
 """Is called with the number of rows that are done, and of all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """
-    The result of an export.
-
-    :param num_episodes: number of episodes
-    :param num_rows: number of their rows
-    :param num_messages: number of messages
-    :param topics: message types by topic
-    :param parameter_files: the recorder's parameter files in the dataset; empty if there are none
-    """
-
-    num_episodes: int
-    num_rows: int
-    num_messages: int
-    topics: dict[str, str]
-    parameter_files: tuple[Path, ...]
-
-
 class BagExport:
     """
     Writes a bag. Owned by one thread.
 
     :param plan: content of the bag
+    :ivar words: the words about its episodes, as far as they are written
+    :ivar topics: each topic with its type
+    :ivar num_messages: number of messages so far
     """
 
     def __init__(self, plan: ExportPlan) -> None:
         self._plan = plan
-        self._words = Words(plan)
-        self._topics: dict[tuple[str, str], Connection] = {}
-        self._num_messages = self._num_rows = self._newest_ns = 0
+        self.words = Words(plan)
+        self.topics: dict[tuple[str, str], Connection] = {}
+        self.num_messages = self._num_rows = self._newest_ns = 0
 
     def run(
         self, target: Path, *, overwrite: bool = False, progress: Progress = lambda *_: None
-    ) -> Exported:
+    ) -> None:
         """
         Write the bag, which appears at once with all its messages.
 
@@ -108,13 +91,6 @@ class BagExport:
                 with ExitStack() as stack:
                     episode = open_episode(self._plan.root, index)
                     self._write_episode(writer, episode, stack, progress)
-        return Exported(
-            len(self._plan.order),
-            self._num_rows,
-            self._num_messages,
-            dict(sorted(self._topics)),
-            tuple(self._words.parameter_files),
-        )
 
     def _write_episode(
         self, writer: Writer, episode: PlayedEpisode, stack: ExitStack, progress: Progress
@@ -125,8 +101,8 @@ class BagExport:
         instants_ns = self._instants(episode, early_ns)
         receive_ns = int(instants_ns[0]) + early_ns - 1
         messages = heapq.merge(
-            self._words.latched(episode, receive_ns),
-            self._words.events(episode, instants_ns, (early_ns, late_ns)),
+            self.words.latched(episode, receive_ns),
+            self.words.events(episode, instants_ns, (early_ns, late_ns)),
             *(one.messages(instants_ns) for one in tracks),
             key=lambda one: one.receive_ns,
         )
@@ -148,20 +124,21 @@ class BagExport:
         moved_ns = earliest_ns + _GAP_NS - first_ns
         if is_known:
             self._plan.tell(
-                f'episode {episode.row.episode_index} begins before the end of the one before it '
-                f'in the bag: its stamps are {moved_ns / NS_PER_S:.3f} s later than recorded'
+                'episodes that would overlap the one before them are moved behind it, such as '
+                f'episode {episode.row.episode_index} by {moved_ns / NS_PER_S:.3f} s',
+                'overlap',
             )
         return instants_ns + moved_ns
 
     def _write(self, writer: Writer, one: Outgoing) -> None:
         key = one.topic, one.message_type
-        if key not in self._topics:
+        if key not in self.topics:
             qos = [_LATCHED] if one.is_latched else [_EVENTS] if one.topic == EVENTS_TOPIC else []
-            self._topics[key] = writer.add_connection(
+            self.topics[key] = writer.add_connection(
                 *key, typestore=STORE, offered_qos_profiles=qos
             )
-        writer.write(self._topics[key], one.receive_ns, one.data)
-        self._num_messages += 1
+        writer.write(self.topics[key], one.receive_ns, one.data)
+        self.num_messages += 1
         self._newest_ns = max(self._newest_ns, one.receive_ns)
 
 

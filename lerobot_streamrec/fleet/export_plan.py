@@ -76,9 +76,9 @@ class ExportPlan:
         self.root = root
         self.info = read_info(root)
         self._pictures = pictures
-        self._remarks: dict[str, None] = {}
+        self._remarks: dict[str, str] = {}
         self._types: dict[str, set[str]] = defaultdict(set)
-        self._unsendable: dict[str, str] = {}
+        self._unsendable: set[str] = set()
         self.survey = lru_cache(_KEPT_SURVEYS)(partial(survey_video, fps=self.info.fps))
         """Surveys a video; the last ones are kept."""
         for key, spec in self.info.features.items():
@@ -103,11 +103,11 @@ class ExportPlan:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What differs from the messages that were recorded, one sentence each."""
-        return tuple(self._remarks)
+        return tuple(self._remarks.values())
 
-    def tell(self, remark: str) -> None:
-        """Add a remark, once."""
-        self._remarks[remark] = None
+    def tell(self, remark: str, subject: str = '') -> None:
+        """Add a remark, unless there is the same one, or one on the same subject."""
+        self._remarks.setdefault(subject or remark, remark)
 
     def _look_at(self, episode: PlayedEpisode) -> None:
         values = vector_values(episode, self.streams(episode))
@@ -117,27 +117,31 @@ class ExportPlan:
                 numbers = Numbers(streams, parts, message_class)
                 self._types[topic].add(numbers.message_type)
                 for remark in numbers.remarks:
-                    self.tell(remark)
+                    self.tell(remark, topic)
             elif self._form(streams[0]) == PACKETS:
                 key = streams[0].feature
                 try:
                     packet_codec(*self.frames(episode, key))
                 except VideoError as error:
-                    self._unsendable[key] = f'{error} (episode {episode.row.episode_index})'
-                    self.tell(f'{key} is written as pictures, not as packets: {error}')
+                    self._unsendable.add(key)
+                    self.tell(f'{key} is written as pictures, not as packets: {error}', key)
 
     def streams(self, episode: PlayedEpisode) -> dict[str, list[PlayedStream]]:
         """Return the streams of an episode by the full name of their topic."""
-        plan, found = plan_of(episode, has_human=True), defaultdict(list)
+        plan = plan_of(episode, has_human=True)
+        found: dict[str, list[PlayedStream]] = defaultdict(list)
         for remark in plan.remarks:
             self.tell(remark)
         for stream in plan.streams:
-            found[full_topic_name(stream.topic, _NODE)].append(stream)
-        # A topic with pictures has no numbers, whatever somebody has written into a record.
-        return {
-            topic: [one for one in streams if one.is_camera is streams[0].is_camera]
-            for topic, streams in found.items()
-        }
+            topic = full_topic_name(stream.topic, _NODE)
+            if stream.is_camera:
+                topic = self.picture_topic(stream).topic
+            # Several vectors may share a topic, but a picture has its message for itself.
+            if found[topic] and (stream.is_camera or found[topic][0].is_camera):
+                self.tell(f'{stream.feature} is left out: {topic} has other messages')
+            else:
+                found[topic].append(stream)
+        return found
 
     def numbers(
         self, topic: str, streams: list[PlayedStream], values: Mapping[str, npt.NDArray[Any]]

@@ -368,6 +368,15 @@ def test_an_unknown_type_and_one_that_changes_become_joint_states(root, tmp_path
     assert '/reward is published as sensor_msgs/msg/JointState, not as the recorded nobody' in told
 
 
+def test_two_cameras_of_one_topic_are_not_mixed(root, tmp_path, capsys):
+    record(root, (CAMERA, StreamConfig(WRIST, f'{CAMERA.topic}/compressed'), ARM))
+    bag = export(root, tmp_path / 'out.mcap')
+    assert len(messages_on(bag, f'{CAMERA.topic}/compressed')) == len(instants_of(root, 0))
+    bag = export(root, tmp_path / 'raw.mcap', '--pictures', 'raw')
+    assert len(messages_on(bag, CAMERA.topic)) == len(instants_of(root, 0))
+    assert f'{WRIST} is left out: {CAMERA.topic} has other messages' in capsys.readouterr().err
+
+
 def test_what_cannot_be_sent_as_packets_is_written_as_pictures(root, tmp_path, capsys):
     """An episode of a foreign dataset may begin where no decoder can begin."""
     record(root, (CAMERA, ARM), rows=20, encoder=EncoderConfig(vcodec='h264', g=50, crf=10.0))
@@ -431,7 +440,7 @@ def test_episodes_are_in_the_order_of_their_times_and_do_not_overlap(root, tmp_p
     stamps = stamps_of(bag, '/joint_states')
     assert stamps[: len(instants)] == instants
     assert stamps == sorted(set(stamps))
-    assert 'episode 1 begins before the end of the one before it' in capsys.readouterr().err
+    assert 'moved behind it, such as episode 1 by 2.' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

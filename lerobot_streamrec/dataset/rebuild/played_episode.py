@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, read_row_s
 from lerobot_streamrec.dataset.format.episode_index import read_episodes
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
-from lerobot_streamrec.dataset.format.layout import row_stamps_path, VIDEO_PATH
+from lerobot_streamrec.dataset.format.layout import RECORDS, row_stamps_path, VIDEO_PATH
 from lerobot_streamrec.dataset.format.take_record import (
     Cut,
     instant_ns,
@@ -205,7 +205,9 @@ def open_episode(root: Path, episode: int) -> PlayedEpisode:
     row = read_episodes(root, info)[episode]
     number = row.episode_index
     told_by, streams = None, {}
-    for other in sorted(range(num_episodes), key=lambda one: (abs(one - number), one)):
+    # Other recorders keep none.
+    recorded = range(num_episodes) if (root / RECORDS).is_dir() else ()
+    for other in sorted(recorded, key=lambda one: (abs(one - number), one)):
         found = (read_record(root, other) or {}).get('streams')
         if isinstance(found, dict) and found:
             told_by, streams = other, found
