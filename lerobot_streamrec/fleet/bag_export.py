@@ -33,7 +33,7 @@ from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.fleet.bag_messages import STORE
 from lerobot_streamrec.fleet.export_plan import ExportPlan, grid_ns, recorded_instants
 from lerobot_streamrec.fleet.export_tracks import open_tracks, Outgoing
-from lerobot_streamrec.fleet.export_words import EVENTS_TOPIC, Words
+from lerobot_streamrec.fleet.export_words import Words
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 import numpy as np
 import numpy.typing as npt
@@ -133,9 +133,10 @@ class BagExport:
     def _write(self, writer: Writer, one: Outgoing) -> None:
         key = one.topic, one.message_type
         if key not in self.topics:
-            qos = [_LATCHED] if one.is_latched else [_EVENTS] if one.topic == EVENTS_TOPIC else []
+            # Some players of rosbag2 cannot read a topic without a profile.
+            qos = _LATCHED if one.is_latched else _USUAL
             self.topics[key] = writer.add_connection(
-                *key, typestore=STORE, offered_qos_profiles=qos
+                *key, typestore=STORE, offered_qos_profiles=[qos]
             )
         writer.write(self.topics[key], one.receive_ns, one.data)
         self.num_messages += 1
@@ -192,4 +193,4 @@ def _qos(depth: int, durability: QosDurability) -> Qos:
 
 
 _LATCHED = _qos(1, QosDurability.TRANSIENT_LOCAL)
-_EVENTS = _qos(50, QosDurability.VOLATILE)
+_USUAL = _qos(10, QosDurability.VOLATILE)
