@@ -88,6 +88,7 @@ setup(
             'keyboard = lerobot_streamrec.nodes.clients.keyboard_main:main',
             'pedal = lerobot_streamrec.nodes.clients.pedal_main:main',
             'record = lerobot_streamrec.nodes.record_main:main',
+            'record_bag = lerobot_streamrec.nodes.clients.record_bag_main:main',
             'set_up = lerobot_streamrec.live.set_up_main:main',
             'replay = lerobot_streamrec.nodes.replay.replay_main:main',
             'streamrec = lerobot_streamrec.cli.__main__:run',

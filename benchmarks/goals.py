@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bags import import_seconds, write_bag
 from benchmarks.bench import (
     add_places,
     Bench,
@@ -48,6 +49,7 @@ from benchmarks.record import working_folder
 from benchmarks.recording_setup import Scenario
 
 WIDTH, HEIGHT = 640, 480
+PARTS = ('without-ros', 'with-ros', 'bags')
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,21 @@ def with_ros(bench: Bench) -> Iterator[Line]:
             print(f'  {name} 4 x 1 kHz: {remark}', file=sys.stderr)
 
 
+def of_bags(bench: Bench) -> Iterator[Line]:
+    """Compare the import of a bag with the time that its recording took."""
+    bag, seconds = bench.folder / 'bag', 2 * bench.seconds
+    write_bag(bag, np.load(bench.ring_path), Scenario(NUM_CAMERAS, WIDTH, HEIGHT, ''), seconds)
+    for vcodec in ('h264', 'auto'):
+        scenario = Scenario(NUM_CAMERAS, WIDTH, HEIGHT, vcodec)
+        used = [
+            import_seconds(bag, scenario, bench.folder / f'{vcodec}_{number}', bench.check)
+            for number in range(2)
+        ]
+        yield _line(
+            f'import of a bag, {vcodec}, 3 cameras, to real time', used, [seconds], 's', 0.125
+        )
+
+
 def _child(bench: Bench, name: str, arguments: list[str]) -> ModuleChild:
     return ModuleChild(f'benchmarks.{name}', arguments, folder=bench.folder, environment={})
 
@@ -227,8 +244,7 @@ def parse_options() -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog='benchmarks/goals.py', description=__doc__)
     parser.add_argument('--seconds', type=float, default=8.0, metavar='S', help='episode length')
-    halves = ('without-ros', 'with-ros')
-    parser.add_argument('--only', choices=halves, help='one half of the table')
+    parser.add_argument('--only', choices=PARTS, help='one part of the table')
     add_places(parser, 'goals')
     return parser.parse_args()
 
@@ -241,7 +257,7 @@ def run(options: argparse.Namespace, ring: Ring, check: Check) -> list[Line]:
         ring_path = folder / 'ring.npy'
         np.save(ring_path, ring)
         bench = Bench(folder, ring_path, options.lerobot, options.seconds, check)
-        parts = {'without-ros': without_ros, 'with-ros': with_ros}
+        parts = dict(zip(PARTS, (without_ros, with_ros, of_bags), strict=True))
         for part in [parts[options.only]] if options.only else parts.values():
             for line in part(bench):
                 lines.append(line)

@@ -26,12 +26,15 @@ from ament_index_python.packages import get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
+    EmitEvent,
     LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     Shutdown,
 )
 from launch.event_handlers import OnProcessExit
+from launch.events import matches_action
+from launch.events.process import ShutdownProcess
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
@@ -122,6 +125,8 @@ OWN = {
         'true',
         'true: the recorder shuts down in order when the launch process has ended, even if killed',
     ),
+    'bag': ('false', 'true: also record a bag of all topics that the recorder reads'),
+    'bag_dir': ('', 'Folder for the bags; if not set, <root>.bags, beside the dataset'),
     'console': ('false', 'true: also serve the web page that shows and controls the recorder'),
 }
 
@@ -182,6 +187,32 @@ def after_set_up(set_up: Node, recorder: Node) -> RegisterEventHandler:
     return RegisterEventHandler(OnProcessExit(target_action=set_up, on_exit=start))
 
 
+def console_page(
+    argument: Callable[..., Any], offer: dict[str, Any], common: dict[str, Any]
+) -> Node:
+    """Return the action of the page, with the parameters of the set-up that it offers, if any."""
+    given = {
+        name.removeprefix('console_'): argument(name, read)
+        for name, (read, _) in CONSOLE.items()
+        if argument(name)
+    }
+    return Node(executable='console', parameters=[{**given, **offer}], **common)
+
+
+def bag_beside(recorder: Node, bag_dir: str, common: dict[str, Any]) -> list[Any]:
+    """Return the actions that record a bag as long as the recorder runs."""
+    folder = {'bag_dir': verbatim(os.path.abspath(os.path.expanduser(bag_dir)))}  # noqa: PTH100, PTH111
+    # It waits for the end of the recorder, up to 12 s, and of the bag, up to 15 s.
+    bag = Node(
+        executable='record_bag',
+        parameters=[folder if bag_dir else {}],
+        sigterm_timeout='40',
+        **common,
+    )
+    end = EmitEvent(event=ShutdownProcess(process_matcher=matches_action(bag)))
+    return [bag, RegisterEventHandler(OnProcessExit(target_action=recorder, on_exit=[end]))]
+
+
 def programs(context: LaunchContext) -> list[Any]:
     """Return the actions of the recorder and the console, made from the launch arguments."""
     refuse_unknown(context.argv)
@@ -203,6 +234,10 @@ def programs(context: LaunchContext) -> list[Any]:
     asked = {name: argument(name) for name in OFFERED if is_first and name in overrides}
     parameters: list[Any] = [{name: overrides.pop(name)} for name in asked]
     parameters += [path, *({name: value} for name, value in overrides.items())]
+    has_bag = argument('bag', flag)
+    if has_bag:
+        # An empty name: the recorder warns until the bag has begun and its name is set.
+        parameters.append({'metadata.bag': verbatim('')})
     defaults = json.dumps(asked)
     profile = argument('fastdds_profile', file_or_none)
     environment = dict.fromkeys(PROFILE_VARIABLES, profile) if profile else {}
@@ -229,16 +264,11 @@ def programs(context: LaunchContext) -> list[Any]:
     else:
         told = LogInfo(msg=f'recording with {path}, which an earlier run has written')
         actions = [told, recorder]
+    if has_bag:
+        actions += bag_beside(recorder, argument('bag_dir'), common)
     if has_page:
-        of_page = {
-            name.removeprefix('console_'): argument(name, read)
-            for name, (read, _) in CONSOLE.items()
-            if argument(name)
-        }
-        if is_first:
-            of_page['set_up_file'] = verbatim(path)
-            of_page['set_up_defaults'] = verbatim(defaults)
-        actions.append(Node(executable='console', parameters=[of_page], **common))
+        offer = {'set_up_file': verbatim(path), 'set_up_defaults': verbatim(defaults)}
+        actions.append(console_page(argument, offer if is_first else {}, common))
     return actions
 
 

@@ -52,12 +52,13 @@ FLOORS: dict[str, set[str]] = {
     'recording': _BELOW_RECORDING,
     'report': _BELOW_ALL | {'video', 'dataset'},
     'settings': _BELOW_SETTINGS,
+    'inspection': _BELOW_SHELLS,
     'playback': _BELOW_SHELLS,
-    'fleet': _BELOW_SHELLS | {'playback'},
+    'fleet': _BELOW_SHELLS | {'inspection', 'playback'},
     'nodes': _BELOW_SHELLS | {'playback'},
-    'live': _BELOW_SHELLS | {'nodes'},
-    'cli': _BELOW_SHELLS | {'report', 'fleet'},
-    'console': _BELOW_SHELLS | {'nodes', 'live', 'report'},
+    'live': _BELOW_SHELLS | {'inspection', 'nodes'},
+    'cli': _BELOW_SHELLS | {'inspection', 'report', 'fleet'},
+    'console': _BELOW_SHELLS | {'inspection', 'nodes', 'live', 'report'},
     # The package's own __init__, which every import of a part of it executes.
     '__init__': set(),
 }
@@ -71,6 +72,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
     'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'clients'),
     'live': ('', 'latency'),
+    'fleet': ('reading', 'planning', 'exporting', ''),
 }
 
 OWNERS = (
@@ -108,6 +110,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'record_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'keyboard_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'pedal_main.py'): set(),
+    PurePosixPath(PACKAGE, 'nodes', 'clients', 'record_bag_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'replay', 'replay_main.py'): set(),
     PurePosixPath(PACKAGE, 'console', 'console_main.py'): set(),
     PurePosixPath(PACKAGE, 'live', 'set_up_main.py'): set(),
@@ -115,7 +118,8 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'cli', '__main__.py'): set(),
     # A recording starts earlier without the tools that rebuild datasets: finalize loads them.
     PurePosixPath(PACKAGE, 'dataset', 'commit', 'writer.py'): set(),
-    # Tools for datasets run without ROS; those that look at the graph load it when they run.
+    # Tools for datasets run without ROS; those that look at the graph load it when they run, or
+    # rosbags for a bag in its place.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
     # Jinja, rosbags and Rerun are optional packages, which only these commands need.
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
@@ -340,6 +344,7 @@ def test_the_checkout_keeps_the_rules(checker, files):
         ('settings/a.py', f'from {PACKAGE}.nodes import X', 'settings imports nodes'),
         ('settings/a.py', 'from rclpy.node import Node', 'which only nodes or live may'),
         ('nodes/a.py', f'from {PACKAGE}.live import X', 'nodes imports live'),
+        ('inspection/a.py', f'from {PACKAGE}.live import X', 'inspection imports live'),
         ('cli/main.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),
         # What is loaded late must not be loaded with the module, and by nobody else.
         ('cli/ros_command.py', f'from {PACKAGE}.nodes import X', 'cli imports nodes'),

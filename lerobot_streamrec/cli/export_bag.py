@@ -72,9 +72,9 @@ def export_bag(
     episodes is on /episode/events. ROS is not needed, and nothing in ROOT is changed.
     """
     with importing('export needs rosbags'):
-        from lerobot_streamrec.fleet.bag_export import BagExport
-        from lerobot_streamrec.fleet.export_parameters import parameters_text
-        from lerobot_streamrec.fleet.export_plan import ExportPlan
+        from lerobot_streamrec.fleet.exporting.bag_export import BagExport
+        from lerobot_streamrec.fleet.exporting.export_parameters import parameters_text
+        from lerobot_streamrec.fleet.exporting.export_plan import ExportPlan
     for path, name in ((out, 'OUT'), (params, '--params')):
         if path is not None and path.resolve().is_relative_to(root.resolve()):
             allowed = f'it must not be below {root}, whose files belong to the dataset'

@@ -15,9 +15,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +29,21 @@ from lerobot_streamrec.cli.progress import (
     importing,
     progress_bar,
     show_json,
+    show_remarks,
     shown_option,
 )
-from lerobot_streamrec.cli.ros_command import NEEDS_ROS, RosCommand
+from lerobot_streamrec.cli.ros_command import (
+    namespace_option,
+    NEEDS_ROS,
+    refuse_mixture,
+    RosCommand,
+)
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.features import STATE
 from lerobot_streamrec.errors import ConfigError, UnclearDelayError
+from lerobot_streamrec.recording.camera_latency import CameraLatency
 from lerobot_streamrec.report.summary import picture_keys, short_name
 from lerobot_streamrec.sync.motion_delay import (
     find_delay,
@@ -56,6 +64,9 @@ from rich.text import Text
 MAX_EPISODES = 20
 """Number of episodes that are measured if none are named; of more, evenly spaced ones."""
 
+ReadOffsets = Callable[[Path], Mapping[str, float]]
+"""Returns the offsets that the recorder would read from a parameter file, by camera."""
+
 
 @click.command(cls=RosCommand, short_help='Measure by how much the stamps of cameras are late.')
 @click.argument('params', type=click.Path(path_type=Path), required=False)
@@ -65,6 +76,12 @@ MAX_EPISODES = 20
     callback=episode_numbers,
     help=f'With --root: episodes, such as 3,7,10-14.  [default: all, or {MAX_EPISODES} of more]',
 )
+@click.option(
+    '--bag',
+    type=click.Path(exists=True, path_type=Path),
+    help='Measure this rosbag2 bag with the topics of PARAMS instead of a running robot.',
+)
+@namespace_option
 @shown_option(
     '--seconds', type=click.FloatRange(5, 600), default=10.0, help='How long the robot moves.'
 )
@@ -74,6 +91,8 @@ def latency(
     params: Path | None,
     root: Path | None,
     episodes: frozenset[int],
+    bag: Path | None,
+    namespace: str | None,
     seconds: float,
     write: bool,
     as_json: bool,
@@ -84,26 +103,63 @@ def latency(
 
     Move the robot of PARAMS back and forth in view of its cameras, unevenly, while this compares
     the motion in their pictures with that of the joints. It prints the value of offset_ms for each
-    camera; --write puts it into PARAMS. With --root, it measures a recorded dataset, where the
-    delay is that of the pictures behind the state of their rows. Exit status: 0 if every camera
-    was measured, 1 if the motion of one does not tell its delay, 2 for wrong usage.
+    camera; --write puts it into PARAMS. With --bag, it measures such a motion that was recorded,
+    without ROS. With --root, it measures a recorded dataset, where the delay is that of the
+    pictures behind the state of their rows. Exit status: 0 if every camera was measured, 1 if the
+    motion of one does not tell its delay, 2 for wrong usage.
     """
     if (params is None) == (root is None):
         raise click.UsageError('name either a parameter file PARAMS or a dataset with --root')
     if root is not None:
-        if write:
-            raise click.UsageError('--write changes a parameter file, not a dataset')
+        if write or bag is not None:
+            raise click.UsageError('--write and --bag need a parameter file, not a dataset')
         return _measure_dataset(root, episodes, as_json)
     assert params is not None
-    return _measure_robot(params, seconds, write, as_json, ros_arguments)
+    refuse_mixture(bag, namespace, ros_arguments)
+    with importing('a parameter file needs PyYAML'):
+        from lerobot_streamrec.settings.camera_offsets import offset_lines, write_offsets
+    if bag is not None:
+        cameras, read = _measure_bag(params, bag, namespace or '/')
+    else:
+        cameras, read = _measure_robot(params, seconds, ros_arguments)
+    wanted = {one.name: one.wanted_ms for one in cameras if one.wanted_ms is not None}
+    is_written = write and bool(wanted)
+    if is_written:
+        write_offsets(params, wanted, read)
+    found = {one.name: one.found for one in cameras}
+    if as_json:
+        more = {
+            one.name: {'offset_ms': one.offset_ms, 'wanted_offset_ms': one.wanted_ms}
+            for one in cameras
+        }
+        show_json({'cameras': _as_json(found, more), 'written': is_written})
+        return _status(found)
+    columns = {
+        'offset_ms now': {one.name: f'{one.offset_ms:g}' for one in cameras},
+        'offset_ms wanted': {name: f'{value:g}' for name, value in wanted.items()},
+    }
+    _show(found, columns)
+    if is_written:
+        click.echo(f'{params} has these values of offset_ms now; restart the recorder.')
+    elif wanted:
+        _show_lines(offset_lines(wanted))
+    return _status(found)
+
+
+def _show_lines(lines: Sequence[str]) -> None:
+    click.echo(
+        'Put these lines below ros__parameters, or use --write. Each value is the whole '
+        'offset, in place of one that is there:'
+    )
+    for line in lines:
+        click.echo(f'    {line}')
 
 
 def _measure_robot(
-    params: Path, seconds: float, write: bool, as_json: bool, ros_arguments: Sequence[str]
-) -> int:
+    params: Path, seconds: float, ros_arguments: Sequence[str]
+) -> tuple[list[CameraLatency], ReadOffsets]:
     with importing(NEEDS_ROS):
-        from lerobot_streamrec.live.latency.measure import measure_latency
-        from lerobot_streamrec.live.latency.offsets import offset_lines, write_offsets
+        from lerobot_streamrec.live.latency.measure import measure_latency, read_offsets
         from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
     stop = StopSignals()
     with Console(stderr=True).status('waiting for cameras and joints') as status:
@@ -120,32 +176,30 @@ def _measure_robot(
         cameras = measure_latency(
             params, seconds=seconds, ros_arguments=ros_arguments, stop=stop, tell=tell
         )
-    wanted = {one.name: one.wanted_ms for one in cameras if one.wanted_ms is not None}
-    if write and wanted:
-        write_offsets(params, wanted, ros_arguments=ros_arguments, stop=stop)
-    found = {one.name: one.found for one in cameras}
-    if as_json:
-        more = {
-            one.name: {'offset_ms': one.offset_ms, 'wanted_offset_ms': one.wanted_ms}
-            for one in cameras
+    return cameras, partial(read_offsets, ros_arguments=ros_arguments, stop=stop)
+
+
+def _measure_bag(
+    params: Path, path: Path, namespace: str
+) -> tuple[list[CameraLatency], ReadOffsets]:
+    with importing('reading a bag needs rosbags'):
+        from lerobot_streamrec.fleet.bag_import import bag_settings
+        from lerobot_streamrec.fleet.bag_latency import bag_latencies
+        from lerobot_streamrec.fleet.reading.bag_reader import open_bag
+    bag = open_bag(path)
+    with progress_bar('comparing', is_bytes=False) as progress:
+        cameras = bag_latencies(bag, bag_settings(bag, params, namespace, {}), namespace, progress)
+    show_remarks(map(str, bag.remarks))
+
+    def read(file: Path) -> dict[str, float]:
+        sources = bag_settings(bag, file, namespace, {}).sources
+        return {
+            one.parameter.partition('.')[2]: one.stream.offset_ms
+            for one in sources
+            if one.stream.is_camera
         }
-        show_json({'cameras': _as_json(found, more), 'written': write and bool(wanted)})
-        return _status(found)
-    columns = {
-        'offset_ms now': {one.name: f'{one.offset_ms:g}' for one in cameras},
-        'offset_ms wanted': {name: f'{value:g}' for name, value in wanted.items()},
-    }
-    _show(found, columns)
-    if write and wanted:
-        click.echo(f'{params} has these values of offset_ms now; restart the recorder.')
-    elif wanted:
-        click.echo(
-            'Put these lines below ros__parameters, or use --write. Each value is the whole '
-            'offset, in place of one that is there:'
-        )
-        for line in offset_lines(wanted):
-            click.echo(f'    {line}')
-    return _status(found)
+
+    return cameras, read
 
 
 def _measure_dataset(root: Path, episodes: Collection[int], as_json: bool) -> int:

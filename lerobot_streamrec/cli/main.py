@@ -71,7 +71,7 @@ def streamrec() -> None:
     Prepare recordings and maintain LeRobot v3.0 datasets.
 
     init, doctor, latency and layout look at the running ROS graph; the other commands do not need
-    ROS, nor does latency with --root.
+    ROS, nor do init, doctor and latency with --bag, and latency with --root.
     """
 
 

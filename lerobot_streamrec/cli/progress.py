@@ -22,6 +22,7 @@ from itertools import count
 import json
 from pathlib import Path
 import re
+import time
 from typing import Any
 
 import click
@@ -123,6 +124,29 @@ def progress_bar(text: str, *, is_bytes: bool = True) -> Iterator[Progress]:
     left = progress.TimeRemainingColumn()
     with _bar(progress.TextColumn(text), progress.BarColumn(), amount, left) as update:
         yield lambda done, total: update(completed=done, total=total)
+
+
+@contextmanager
+def bag_bar(text: str, total_s: float) -> Iterator[Callable[[float, int], None]]:
+    """
+    Show on a terminal how far an import of bags is, and yield the function that moves the bar.
+
+    It gets the seconds of the bags and the bytes of their messages that have been read.
+
+    :param text: name of the activity
+    :param total_s: length of all bags
+    """
+    begin_s, told = time.monotonic(), progress.TextColumn('{task.description}')
+    left = progress.TimeRemainingColumn()
+    columns = (progress.TextColumn(text), progress.BarColumn(), told, left)
+    with _bar(*columns, total=total_s) as update:
+
+        def show(done_s: float, num_bytes: int) -> None:
+            speed = done_s / max(time.monotonic() - begin_s, 1e-3)
+            read = f'{done_s:.0f} of {total_s:.0f} s, {size_text(num_bytes)} read'
+            update(description=f'{read}, {speed:.1f} x real time', completed=done_s)
+
+        yield show
 
 
 Steps = Callable[[str], None]

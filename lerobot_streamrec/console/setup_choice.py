@@ -23,12 +23,12 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.features import check_feature_key
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.live.arrivals import span_text
-from lerobot_streamrec.live.diagnosis import judge
-from lerobot_streamrec.live.observation import as_proposed, SeenTopic
-from lerobot_streamrec.live.proposal import CameraProposal, Proposal
-from lerobot_streamrec.live.vector_proposal import chosen_vector, VectorProposal
-from lerobot_streamrec.nodes.graph.camera_names import camera_names
+from lerobot_streamrec.inspection.arrivals import span_text
+from lerobot_streamrec.inspection.diagnosis import judge
+from lerobot_streamrec.inspection.observation import as_proposed, SeenTopic
+from lerobot_streamrec.inspection.proposal import CameraProposal, Proposal
+from lerobot_streamrec.inspection.vector_proposal import chosen_vector, VectorProposal
+from lerobot_streamrec.settings.camera_names import camera_names
 
 STATE, ACTION, FEATURE = 'state', 'action', 'feature'
 _FPS = (1, 1000)

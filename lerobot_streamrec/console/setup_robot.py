@@ -30,12 +30,12 @@ from lerobot_streamrec.console.setup_choice import (
     offered_vector,
 )
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError, UndecodableError
+from lerobot_streamrec.inspection.observation import NUMBER_TYPES
+from lerobot_streamrec.inspection.proposal import CameraProposal, propose
 from lerobot_streamrec.installed import record_command
 from lerobot_streamrec.live.graph_watch import GraphWatch
 from lerobot_streamrec.live.init import NOTHING, write_proposal
 from lerobot_streamrec.live.latency.measure import measure_latency
-from lerobot_streamrec.live.observation import NUMBER_TYPES
-from lerobot_streamrec.live.proposal import CameraProposal, propose
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.live.set_up import Defaults, NODE_NAME
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals

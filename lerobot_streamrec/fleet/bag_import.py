@@ -25,21 +25,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 import hashlib
+import math
 from pathlib import Path
 import time
 from typing import Any
 
+from lerobot_streamrec.dataset.about.robot_files import PARAMETERS
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.takes.salvage import DISCARD
 from lerobot_streamrec.errors import (
     BagError,
     ConfigError,
     EncoderError,
-    ForeignMessageError,
-    MessageError,
     StreamsNotReadyError,
 )
-from lerobot_streamrec.fleet.bag_reader import Bag
+from lerobot_streamrec.fleet.bag_samples import BagSamples, lacks
+from lerobot_streamrec.fleet.reading.bag_reader import Bag
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState
@@ -48,10 +49,9 @@ from lerobot_streamrec.settings.recorder_settings import (
     Settings,
     settings_of,
 )
-from lerobot_streamrec.settings.sample_reader import SampleReader
-from lerobot_streamrec.settings.stream_settings import Source
+from lerobot_streamrec.settings.sample_reader import RobotReader
 from lerobot_streamrec.settings.topic_names import full_topic_name
-from lerobot_streamrec.settings.transports import choose_topic, Target
+from lerobot_streamrec.settings.transports import Target
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
 BAG = 'bag'
@@ -64,9 +64,10 @@ _MAX_QUEUED = 30
 _POLL_S = 0.002
 _CLOSE_S = 30.0
 _HASH_DIGITS = 16
+_WHOLE, _SAMPLED = ' sha256:', ' sampled:'
 
-Progress = Callable[[int], None]
-"""Is called with the receive time of the message that is read, in nanoseconds."""
+Progress = Callable[[float, int], None]
+"""Is called with the seconds of a bag and the bytes of its messages that have been read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +83,33 @@ class Imported:
     remarks: tuple[str, ...] = ()
 
 
-def bag_text(bag: Bag, progress: Callable[[int, int], None] | None = None) -> str:
+def bag_text(
+    bag: Bag, progress: Callable[[int, int], None] | None = None, *, is_whole: bool = False
+) -> str:
     """
-    Return the text by which the column ``BAG`` knows a bag. This reads all of its files.
+    Return the text by which the column ``BAG`` knows a bag: its name, and a hash of its files.
+
+    The word before the hash is ``sha256`` if that is of all bytes, else ``sampled``.
 
     :param progress: called with the number of bytes read and in all
+    :param is_whole: True to read all bytes of large files too
     :raise OSError: if a file cannot be read
     """
-    whole = hashlib.sha256()
-    for one in bag.digests(progress):
+    digests, whole = bag.digests(progress, is_whole=is_whole), hashlib.sha256()
+    for one in digests:
         whole.update(f'{one.name} {one.size_bytes} {one.sha256}\n'.encode())
-    return f'{bag.path.resolve().name} sha256:{whole.hexdigest()[:_HASH_DIGITS]}'
+    kind = _WHOLE if all(one.is_whole for one in digests) else _SAMPLED
+    return f'{bag.path.resolve().name}{kind}{whole.hexdigest()[:_HASH_DIGITS]}'
 
 
-def is_imported(root: Path, text: str) -> bool:
+def is_imported(root: Path, text: str, whole_text: Callable[[], str]) -> bool:
     """
     Return whether a dataset has an episode of a bag.
 
     :param root: the dataset's folder, which may not exist yet
     :param text: text from ``bag_text``
+    :param whole_text: function that returns the text with the hash of all bytes, for a dataset of
+        an earlier release that knows a large bag by it
     :raise ConfigError: if the dataset has episodes of a bag of this name with other content
     """
     if not (root / 'meta' / 'info.json').is_file():
@@ -108,6 +117,8 @@ def is_imported(root: Path, text: str) -> bool:
     name = text.rpartition(' ')[0]
     known = {one.texts.get(BAG, '') for one in read_catalog(root).episodes}
     others = sorted(one for one in known - {text} if one.rpartition(' ')[0] == name)
+    if text not in known and _SAMPLED in text and any(_WHOLE in one for one in others):
+        text = whole_text()
     if others and text not in known:
         raise ConfigError(
             'BAG',
@@ -134,7 +145,7 @@ def bag_settings(
     def type_of(parameter: str, topic: str) -> str:
         found = sorted(bag.types_of(full_topic_name(topic, node_name)))
         if len(found) != 1:
-            there = f'the bag has it as {" and as ".join(found)}' if found else _lacks(bag, topic)
+            there = f'the bag has it as {" and as ".join(found)}' if found else lacks(bag, topic)
             raise ConfigError(parameter, '', f'{there}; set {parameter}')
         return found[0]
 
@@ -147,11 +158,6 @@ def bag_settings(
     return settings_of(params, namespace, type_of, fields_of, replaced)
 
 
-def _lacks(bag: Bag, topic: str) -> str:
-    names = ', '.join(sorted({one.name for one in bag.topics})) or 'none'
-    return f'{bag.path} has no topic {topic}; it has {names}'
-
-
 class BagImport:
     """
     Makes one episode of a bag, from the first instant at which every stream has a sample.
@@ -162,61 +168,58 @@ class BagImport:
     :param settings: from ``bag_settings``
     :param namespace: namespace of the recorder, in which its relative topics are
     :param text: text from ``bag_text``
+    :param parameters: content of the parameter file, for ``meta/robot``
     :raise ConfigError: if the bag lacks a topic
     """
 
-    def __init__(self, bag: Bag, settings: Settings, namespace: str, text: str) -> None:
+    def __init__(
+        self, bag: Bag, settings: Settings, namespace: str, text: str, parameters: bytes
+    ) -> None:
         self._bag = bag
         self._text = text
-        self._node_name = recorder_node_name(namespace)
+        self._samples = BagSamples(bag, settings.sources, namespace)
         self._now_ns = bag.begin_ns or 0
         self._due_ns = self._start_due_ns = 0
         self._timeout_s = settings.recorder.save_timeout_s
-        self._readers: dict[tuple[str, str], list[tuple[str, bool, SampleReader]]] = {}
-        for source in settings.sources:
-            self._add(source)
         self._recorder = Recorder(settings.recorder, lambda: self._now_ns, lambda: self._now_ns)
         self._is_started = False
+        full_name = partial(full_topic_name, node_name=recorder_node_name(namespace))
+        robot = self._recorder.robot
+        self._robot = RobotReader(settings.sources, full_name, bag.decode, robot)
+        self._robot_targets: dict[str, Target] = {}
+        if settings.recorder.robot_files:
+            self._robot_targets = {one.topic: one for one in self._robot.targets}
+            robot.put(PARAMETERS, '1', parameters)
 
-    def _add(self, source: Source) -> None:
-        topic = full_topic_name(source.stream.topic, self._node_name)
-        target = Target(topic, source.message_type)
-        if source.stream.is_camera:
-            is_depth = source.stream.depth is not None
-            target = choose_topic(topic, source.transport, self._bag.types_of, is_depth=is_depth)
-        if target.message_type not in self._bag.types_of(target.topic):
-            raise ConfigError(f'{source.parameter}.topic', topic, _lacks(self._bag, target.topic))
-        decode = partial(self._bag.decode, target.message_type)
-        reader = SampleReader(source, target.message_type, self._bag.fields, decode)
-        entry = (source.stream.key, source.stream.is_camera, reader)
-        self._readers.setdefault((target.topic, target.message_type), []).append(entry)
-
-    def run(self, progress: Progress = lambda _: None, *, is_last: bool = True) -> Imported:
+    def run(self, progress: Progress = lambda *_: None, *, is_last: bool = True) -> Imported:
         """
         Read the bag, and save its episode.
 
-        :param progress: called with the receive time of the message that is read, in nanoseconds
+        :param progress: called now and then
         :param is_last: True to finalize the dataset as well
         :raise BagError: if no episode could begin, with the reasons
         :raise StreamrecError: if the episode cannot be saved
         """
-        topics = {topic for topic, _ in self._readers}
+        topics = self._samples.topics | self._robot_targets.keys()
+        begin_ns, num_bytes = self._now_ns, 0
         try:
             for message in self._bag.messages(topics):
                 self._now_ns = max(self._now_ns, message.receive_ns)
                 if self._now_ns >= self._due_ns:
                     self._tick()
-                    progress(self._now_ns)
-                for key, is_camera, reader in self._readers.get(
-                    (message.topic, message.type_name), ()
-                ):
-                    self._push(key, message.data, reader, is_camera=is_camera)
+                    progress((self._now_ns - begin_ns) / NS_PER_S, num_bytes)
+                num_bytes += len(message.data)
+                target = self._robot_targets.get(message.topic)
+                if target is not None and target.message_type == message.type_name:
+                    self._robot.hear(target, message.data, self._now_ns / NS_PER_S)
+                self._samples.push(message, self._now_ns, self._recorder)
             self._tick()
             if not self._is_started:
                 reasons = '; '.join(self._recorder.start_problems())
                 raise BagError(
                     self._bag.path, f'no episode could begin: {reasons}', 'see the parameter file'
                 )
+            self._robot.settle(math.inf)
             self._recorder.annotate(BAG, self._text)
             summary = self._recorder.save().result()
             if is_last:
@@ -228,21 +231,10 @@ class BagImport:
             self._recorder.close(_CLOSE_S)
         return Imported(summary, tuple(map(str, self._bag.remarks)))
 
-    def _push(self, key: str, data: bytes, reader: SampleReader, *, is_camera: bool) -> None:
-        recorder = self._recorder
-        try:
-            stamp_ns, value = reader.read(data, lambda: self._now_ns)
-        except ForeignMessageError as error:
-            recorder.ignore(key, str(error))
-        except MessageError as error:
-            recorder.reject(key, str(error))
-        else:
-            push = recorder.push_image if is_camera else recorder.push_vector
-            push(key, stamp_ns, value)
-
     def _tick(self) -> None:
         """Do what a live recorder does between two looks at its topics."""
         self._due_ns = self._now_ns + _TICK_NS
+        self._robot.settle(self._now_ns / NS_PER_S)
         self._recorder.close_rows()
         if self._is_started:
             self._wait_for_encoders(lambda: self._recorder.num_queued <= _MAX_QUEUED)

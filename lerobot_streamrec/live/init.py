@@ -15,27 +15,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 import time
 
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.live.diagnosis import Level
+from lerobot_streamrec.inspection.diagnosis import Level
+from lerobot_streamrec.inspection.machine_checks import check_root
+from lerobot_streamrec.inspection.parameter_text import parameter_text, refuse_to_tell
+from lerobot_streamrec.inspection.proposal import Proposal, propose, result_lines
 from lerobot_streamrec.live.graph_watch import GraphWatch
-from lerobot_streamrec.live.machine_checks import check_root
-from lerobot_streamrec.live.parameter_text import (
-    parameter_text,
-    refuse_existing,
-    write_checked,
-)
-from lerobot_streamrec.live.proposal import Proposal, propose, ROOT
 from lerobot_streamrec.live.session import Session
-from lerobot_streamrec.live.vector_proposal import VectorProposal
 from lerobot_streamrec.nodes.graph.distributions import DISCOVERY_VARIABLE
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import load_fields
+from lerobot_streamrec.settings.checked_file import refuse_existing, write_checked
 from rich.console import Console
 
 NOTHING = (
@@ -43,48 +38,6 @@ NOTHING = (
     f'{DISCOVERY_VARIABLE} as here. `ros2 topic list` shows the visible topics.'
 )
 """Advice for a graph without anything to record."""
-
-
-def _lines(proposal: Proposal, path: Path, seconds: float) -> Iterator[str]:
-    """
-    Say what was found, and name the next step.
-
-    :param proposal: proposal that was written, unless it is empty
-    :param path: path of the file
-    :param seconds: time for which the graph was watched, in seconds
-    """
-    if proposal.is_empty:
-        yield f'found nothing to record in {seconds:g} s: {path} was not written.'
-        yield NOTHING
-        yield from (f'  left out  {one}' for one in proposal.left_out)
-        return
-    yield from choice_lines(proposal)
-    yield f'wrote {path}, {proposal.fps} rows per second ({proposal.fps_reason})'
-    yield f'next: set root (now {ROOT}) and task in it, then  {streamrec_command("doctor", path)}'
-
-
-def choice_lines(proposal: Proposal) -> Iterator[str]:
-    """Say what of the graph is recorded, and what is left out."""
-    for camera in proposal.cameras:
-        kind = 'depth  ' if camera.is_depth else 'camera '
-        yield f'  {kind} {camera.name}: {camera.seen.name}, {camera.seen.facts}'
-    yield _vector_line('state', proposal.state)
-    yield _vector_line('action', proposal.action)
-    yield from (f'  left out {one}' for one in proposal.left_out)
-
-
-def _vector_line(name: str, vector: VectorProposal | None) -> str:
-    if vector is None:
-        return f'  {name:7} none was found'
-    seen = vector.seen
-    names = ', '.join(vector.names)
-    if vector.parts:
-        names = '; '.join(
-            f'{part} ({", ".join(joints.names)})' for part, (_, joints) in vector.parts.items()
-        )
-    return (
-        f'  {name:7} {seen.name} ({seen.message_type}), {seen.facts}{": " if names else ""}{names}'
-    )
 
 
 NODE_NAME = 'streamrec_init'
@@ -105,7 +58,7 @@ def init(
         proposal = propose_file(
             output, seconds=seconds, fps=fps, force=force, ros_arguments=ros_arguments, stop=stop
         )
-    for line in _lines(proposal, output, seconds):
+    for line in result_lines(proposal, output, looked=f'{seconds:g} s', advice=NOTHING):
         print(line)
     return int(proposal.is_empty)
 
@@ -161,7 +114,8 @@ def write_proposal(
     :raise ConfigError: if the file cannot be written, or the recorder would reject it
     """
     when = time.strftime('%Y-%m-%d %H:%M')
-    text = parameter_text(proposal, file_name=path.name, when=when, seconds=seconds)
+    looked = f'{seconds:g} s'
+    text = parameter_text(proposal, file_name=path.name, when=when, looked=looked)
     write_checked(path, text, lambda file: _check(file, stop, needs_root), force=force)
 
 
@@ -169,12 +123,8 @@ def _check(file: Path, stop: StopSignals, needs_root: bool) -> None:
     """Read a file as the recorder would, without a graph that could add types."""
     with Session(['--ros-args', '--params-file', str(file)], stop) as session:
         given = session.read_settings()
-    config = given.complete(_refuse_to_tell, load_fields).recorder
+    config = given.complete(refuse_to_tell, load_fields).recorder
     if needs_root:
         check, _ = check_root(config, is_recorder_there=False)
         if check.remark.level is Level.PROBLEM:
             raise ConfigError('root', str(config.root), check.remark.text)
-
-
-def _refuse_to_tell(parameter: str, topic: str) -> str:
-    raise ConfigError(parameter, '', f'the file must contain the type of {topic}')

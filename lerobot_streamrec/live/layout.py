@@ -27,6 +27,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from lerobot_streamrec.conversions.leaves import Leaf, leaves_of
 from lerobot_streamrec.conversions.paths import Cursor, path_getter
 from lerobot_streamrec.conversions.selector import Steps
+from lerobot_streamrec.inspection.completion import UntypedTopic
+from lerobot_streamrec.live.discovery import complete, discover
 from lerobot_streamrec.live.foxglove import (
     foxglove_layout,
     RobotView,
@@ -34,13 +36,12 @@ from lerobot_streamrec.live.foxglove import (
     series_of,
     wanted_names,
 )
-from lerobot_streamrec.live.parameter_text import refuse_existing, write_checked
-from lerobot_streamrec.live.proposal import complete, discover, UntypedTopic
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class, types_of
 from lerobot_streamrec.nodes.status_messages import Sender
+from lerobot_streamrec.settings.checked_file import refuse_existing, write_checked
 from lerobot_streamrec.settings.parameter_file import only_node
 from lerobot_streamrec.settings.recorder_settings import NODE_NAME as RECORDER
 from lerobot_streamrec.settings.stream_settings import Source

@@ -21,13 +21,13 @@ import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
-from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.nodes.graph.distributions import make_executor
 from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
 from lerobot_streamrec.nodes.graph.ros_start import given_node, quiet, start_ros, unused_files
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.topics.reader import read_waiting, TICK_S
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
+from lerobot_streamrec.settings.checked_file import refuse_missing
 from lerobot_streamrec.settings.parameter_reader import USE_SIM_TIME
 from lerobot_streamrec.settings.recorder_settings import GivenSettings, NODE_NAME, read_settings
 import rclpy
@@ -48,9 +48,7 @@ def params_arguments(path: Path, ros_arguments: Sequence[str]) -> list[str]:
     :param ros_arguments: further arguments from the command line, with ``--ros-args``
     :raise ConfigError: if the file does not exist
     """
-    if not path.is_file():
-        make = streamrec_command('init', path)
-        raise ConfigError('PARAMS', str(path), f'the file does not exist; `{make}` makes one')
+    refuse_missing(path)
     return ['--ros-args', '--params-file', str(path), '--', *ros_arguments]
 
 

@@ -20,10 +20,10 @@ import json
 from pathlib import Path
 
 from lerobot_streamrec.errors import ConfigError, StartInterruptedError
+from lerobot_streamrec.inspection.proposal import choice_lines, Proposal, propose
 from lerobot_streamrec.installed import record_command
 from lerobot_streamrec.live.graph_watch import GraphWatch
-from lerobot_streamrec.live.init import choice_lines, NOTHING, write_proposal
-from lerobot_streamrec.live.proposal import Proposal, propose
+from lerobot_streamrec.live.init import NOTHING, write_proposal
 from lerobot_streamrec.live.session import Session
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from rclpy.logging import get_logger

@@ -22,26 +22,33 @@ import time
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lerobot_streamrec.dataset.format.episode_table import NOTES, OPERATOR, VERDICT
+from lerobot_streamrec.dataset.format.episode_table import BAG, OPERATOR
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
 from lerobot_streamrec.nodes.graph.namesakes import LATCHED, Namesakes, STATUS_TOPIC
-from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
-from lerobot_streamrec.nodes.graph.qos import node_of
+from lerobot_streamrec.nodes.graph.qos import HeardTopic, node_of
 from lerobot_streamrec.nodes.operator_room import OperatorRoom
 from lerobot_streamrec.nodes.status_messages import recorder_message, Sender, stream_message
 from lerobot_streamrec.nodes.teleop.triggers import Teleop
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
-from lerobot_streamrec.recording.operating.command import Command, split_sender, Verb
+from lerobot_streamrec.recording.operating.command import (
+    Command,
+    COMMAND_TOPIC,
+    SAID,
+    split_sender,
+    TASK_TOPIC,
+    Verb,
+)
 from lerobot_streamrec.recording.operating.cues import Cues
-from lerobot_streamrec.recording.operating.events import Answer
+from lerobot_streamrec.recording.operating.events import Answer, EVENTS_TOPIC
 from lerobot_streamrec.recording.operating.machine import EpisodeMachine
 from lerobot_streamrec.recording.operating.takeover import POLICY
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.status import RecorderStatus
 from lerobot_streamrec.settings.parameter_reader import METADATA, USE_SIM_TIME
 from lerobot_streamrec.settings.recorder_settings import Settings
+from lerobot_streamrec.settings.sample_reader import topics_about_robot
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -51,7 +58,6 @@ import rclpy.task
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 
-COMMAND_TOPIC = '~/command'
 INTERVENTION_TOPIC = '~/intervention'
 """A latched std_msgs/msg/Bool: a human drives, so the policy must let go."""
 
@@ -66,9 +72,8 @@ SERVICES = (
     Verb.FINALIZE,
 )
 
-_SAID = {VERDICT: Verb.VERDICT, NOTES: Verb.NOTE, 'subtask': Verb.SUBTASK}
-"""The topics that say something about an episode, and the commands that they give."""
-
+_CLOCK_TOPIC = '/clock'
+_NO_BAG = 'no bag is recorded beside: the log of record_bag says why'
 _STATUS_PERIOD_S = 0.5
 _DIAGNOSTICS_EVERY = 2
 # The precision with which automatic episodes begin and end.
@@ -102,8 +107,7 @@ class EpisodeServices:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._reader = reader
-        self._num_statuses = 0
-        self._num_unanswered = 0
+        self._num_statuses = self._num_unanswered = 0
         self._waiting: list[rclpy.task.Future] = []
         self._namesakes = Namesakes(node)
         values = {'fps': str(settings.recorder.fps), **self._namesakes.identity}
@@ -120,13 +124,13 @@ class EpisodeServices:
             serve: Any = partial(self._serve, verb)
             node.create_service(Trigger, f'~/{verb.value}', serve, callback_group=group)
         self._topics = [
-            HeardTopic(node, String, '~/task', self._on_task, is_latched=True),
+            HeardTopic(node, String, TASK_TOPIC, self._on_task, is_latched=True),
             # Latched texts from before this recorder started belong to other episodes.
             *(
                 HeardTopic(
                     node, String, f'~/{name}', partial(self._on_said, verb), is_latched=False
                 )
-                for name, verb in _SAID.items()
+                for name, verb in SAID.items()
             ),
         ]
         self._commands = HeardTopic(
@@ -134,7 +138,8 @@ class EpisodeServices:
         )
         self._topics.append(self._commands)
         self._teleop = Teleop(node, settings.teleop, self.give)
-        self._teleop_problems: list[str] = []
+        self._remarks: list[str] = []
+        self._bag_others = self._topics_beside_streams(settings)
         node.add_on_set_parameters_callback(self._on_parameters)
         self._is_human: bool | None = None
         self._intervention = (
@@ -150,6 +155,27 @@ class EpisodeServices:
         reader.every(_STATUS_PERIOD_S, self._tick_status)
         if settings.rules.automatic.is_on:
             reader.every(_AUTOMATIC_PERIOD_S, self.machine.tick)
+
+    def _topics_beside_streams(self, settings: Settings) -> list[str]:
+        """Return the names of all topics that a bag needs beside those of the streams."""
+        teleop = settings.teleop
+        names = [EVENTS_TOPIC, COMMAND_TOPIC, TASK_TOPIC, *(f'~/{name}' for name in SAID)]
+        if settings.recorder.is_hil:
+            names.append(INTERVENTION_TOPIC)
+        names += [one.topic for one in teleop.triggers]
+        if teleop.bindings:
+            names.append(teleop.joy_topic)
+        if self._node.get_parameter(USE_SIM_TIME).value:
+            names.append(_CLOCK_TOPIC)
+        resolved = map(self._node.resolve_topic_name, names)
+        return [*topics_about_robot(settings.sources, self._node.resolve_topic_name), *resolved]
+
+    def _bag_topics(self) -> list[str]:
+        """Return the topics for a bag; none as long as a camera may choose another transport."""
+        if not all(one.is_settled for one in self._subscribers):
+            return []
+        streams = (one.topic for one in self._subscribers)
+        return list(dict.fromkeys((*streams, *self._bag_others)))
 
     async def end(self) -> None:
         """End a running episode as configured; return when all is durable and answered."""
@@ -206,7 +232,7 @@ class EpisodeServices:
         return ' or '.join(names) or 'command topic'
 
     def _on_said(self, verb: Verb, message: String, _info: MessageInfo) -> None:
-        name = next(name for name, said in _SAID.items() if said is verb)
+        name = next(name for name, said in SAID.items() if said is verb)
         self._carry_out(Command(verb, message.data), f'topic {name}')
 
     async def _wait_for(self, future: Future[Any]) -> Any:
@@ -270,8 +296,11 @@ class EpisodeServices:
         for topic in self._topics:
             topic.look(time.monotonic())
         self._teleop.look(time.monotonic())
+        bag = f'{METADATA}{BAG}'
+        # The launch file declares the parameter if a bag is wanted; record_bag sets it.
+        lacks_bag = self._node.has_parameter(bag) and not self._node.get_parameter(bag).value
         # The reader's thread reads this list, which nobody changes from now on.
-        self._teleop_problems = self._teleop.problems()
+        self._remarks = [*self._teleop.problems(), *([_NO_BAG] if lacks_bag else [])]
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             one.set_result(None)
@@ -292,7 +321,8 @@ class EpisodeServices:
         if self._intervention is not None and is_human is not self._is_human:
             self._is_human = is_human
             self._intervention.publish(Bool(data=is_human))
-        return recorder_message(status, self._sender, operating, self._teleop_problems)
+        topics = self._bag_topics()
+        return recorder_message(status, self._sender, operating, self._remarks, topics)
 
     def _publish_diagnostics(self) -> None:
         status = self._recorder.status()

@@ -24,7 +24,7 @@ from lerobot_streamrec.nodes.graph.namesakes import Namesakes
 from lerobot_streamrec.nodes.topics.reader import Reader
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.recording.operating.cues import Cues
-from lerobot_streamrec.recording.operating.events import Event, FAILED
+from lerobot_streamrec.recording.operating.events import Event, EVENTS_TOPIC, FAILED
 from lerobot_streamrec.recording.operating.surroundings import Surroundings
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from rclpy.node import Node
@@ -32,7 +32,6 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import String
 
-EVENTS_TOPIC = '~/events'
 _EVENTS = QoSProfile(
     depth=50,
     reliability=ReliabilityPolicy.RELIABLE,

@@ -72,7 +72,8 @@ def recorder_message(
     status: RecorderStatus,
     sender: Sender,
     operating: OperatingStatus,
-    deaf_to: Sequence[str] = (),
+    remarks: Sequence[str] = (),
+    topics: Sequence[str] = (),
 ) -> DiagnosticStatus:
     """
     Return the status message of the whole recorder.
@@ -80,10 +81,11 @@ def recorder_message(
     :param status: snapshot of the recorder
     :param sender: sender of the message
     :param operating: snapshot of the episode machine
-    :param deaf_to: buttons and topics whose commands cannot be heard, with the reasons
+    :param remarks: further sentences that the operator should know at once
+    :param topics: full names of the topics that a bag beside the recorder should have
     """
     left_s = operating.phase_seconds_left
-    problems = _problems(status, operating, deaf_to)
+    problems = _problems(status, operating, remarks)
     if status.failure:
         problems.insert(0, status.failure)
     values: dict[str, object] = {
@@ -108,6 +110,7 @@ def recorder_message(
         'last_command': operating.last_command,
         'last_source': operating.last_source,
         'root': status.root,
+        'topics': _lines(topics),
         'encoders': status.encoders,
         'head_room': f'{status.head_room.factor:.1f}' if status.head_room else '',
         'disk_free_mib': _mib(status.disk.free_bytes),
@@ -124,11 +127,11 @@ def recorder_message(
 
 
 def _problems(
-    status: RecorderStatus, operating: OperatingStatus, deaf_to: Sequence[str]
+    status: RecorderStatus, operating: OperatingStatus, remarks: Sequence[str]
 ) -> list[str]:
     """Return everything that the operator should know at once, apart from a failed episode."""
     disk = status.disk.problem or status.disk.warning
-    problems = [text for text in (operating.obstacle, disk, *deaf_to) if text]
+    problems = [text for text in (operating.obstacle, disk, *remarks) if text]
     if status.exposure:
         problems.append(f'a crash now would lose the running episode: {status.exposure}')
     problems += [f'{one.key} ({one.topic}) {one.problem}' for one in status.streams if one.problem]

@@ -123,6 +123,7 @@ class RecorderConfig:
     :param limits: limits of a good episode
     :param metadata: further texts about each episode, by column of meta/episodes
     :param clock: video key of the camera whose frames are the rows; empty: rows are 1/fps apart
+    :param num_recorders: recorders that encode at once and share the cores of this machine
     :param park_after_s: time from the request to end until encoders leave their frames on the disk
     :param abort_timeout_s: longest time to wait for an aborted encoder or journal
     :raise ConfigError: at construction, if a value is not allowed
@@ -247,6 +248,7 @@ class RecorderConfig:
         1,
         1 << 20,
     )
+    num_recorders: int = 1
     park_after_s: float = 2.0
     abort_timeout_s: float = 5.0
 
@@ -303,7 +305,9 @@ class RecorderConfig:
         threads = encoder.encoder_threads
         if stream.depth is not None:
             encoder = DEPTH_ENCODER
-        return encoder.with_threads(threads or cores_each(len(self.cameras)))
+        # x264 makes other pictures with another number of threads, the others the same ones.
+        num_recorders = 1 if encoder.vcodec == 'h264' else self.num_recorders
+        return encoder.with_threads(threads or cores_each(num_recorders * len(self.cameras)))
 
     def features(self) -> dict[str, FeatureSpec]:
         """Describe all features, without the sizes of cameras."""

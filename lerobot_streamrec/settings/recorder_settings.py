@@ -214,10 +214,21 @@ def settings_of(
     :param replaced: values that replace those of the file, by the names of their parameters
     :raise ConfigError: if the file cannot be read, or a parameter cannot be used
     """
-    node_name = recorder_node_name(namespace)
-    reader = ParameterReader({**parameters_of(path, node_name), **(replaced or {})})
-    full_name = partial(full_topic_name, node_name=node_name)
-    return read_settings(reader).complete(type_of, load_fields, full_name)
+    full_name = partial(full_topic_name, node_name=recorder_node_name(namespace))
+    given = given_settings_of(path, namespace, replaced)
+    return given.complete(type_of, load_fields, full_name)
+
+
+def given_settings_of(
+    path: Path, namespace: str, replaced: Mapping[str, Any] | None = None
+) -> GivenSettings:
+    """
+    Read a parameter file like ``settings_of``, but look up no types.
+
+    :raise ConfigError: if the file cannot be read, or a parameter cannot be used
+    """
+    given = parameters_of(path, recorder_node_name(namespace))
+    return read_settings(ParameterReader({**given, **(replaced or {})}))
 
 
 def _refuse_two_types(

@@ -85,7 +85,7 @@ def test_pictures_in_the_rows_are_measured_too(tmp_path):
     ('arguments', 'status', 'said'),
     [
         (('--root', '{root}', '--episodes', '7'), 2, 'has the episodes 0 to 2'),
-        (('--root', '{root}', '--write'), 2, '--write changes a parameter file'),
+        (('--root', '{root}', '--write'), 2, '--write and --bag need a parameter file'),
         (('robot.yaml', '--root', '{root}'), 2, 'either a parameter file PARAMS or a dataset'),
         ((), 2, 'either a parameter file PARAMS or a dataset'),
     ],

@@ -33,7 +33,7 @@ from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.conversions.cdr import Transform
 from lerobot_streamrec.conversions.robot_yaml import calibration_yaml, transforms_yaml
 from lerobot_streamrec.errors import VideoError
-from lerobot_streamrec.fleet.bag_messages import message_class
+from lerobot_streamrec.fleet.exporting.bag_messages import message_class
 from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.mp4.access_units import packet_codec
@@ -480,8 +480,8 @@ def test_overwrite_replaces_a_file(root, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from lerobot_streamrec.fleet.bag_export import BagExport
-from lerobot_streamrec.fleet.export_plan import ExportPlan
+from lerobot_streamrec.fleet.exporting.bag_export import BagExport
+from lerobot_streamrec.fleet.exporting.export_plan import ExportPlan
 
 def progress(done, total):
     if done == 5:

@@ -19,129 +19,22 @@ Guards against an aligner of its own for bags, and against a bag that is importe
 
 from __future__ import annotations
 
-import json
+import os
+import re
 import shutil
+import sys
 
-from bags import FORMATS, header, JAZZY, JOINTS, write_bag
+from bags import FORMATS, IMAGE, image
+from command_line import STREAMREC
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.fleet import bag_import
+from lerobot_streamrec.fleet.reading import bag_reader
 from lerobot_streamrec.recording.recorder import Recorder
-from numbered_pictures import number_in, numbered_frame
-import numpy as np
+from pseudo_terminal import PseudoTerminal
 import pytest
-import yaml
-
-SECOND_NS = 10**9
-BEGIN_NS = 1_800_000_000 * SECOND_NS
-FPS = 10
-IMAGE = 'sensor_msgs/msg/Image'
-PARAMETERS = {
-    'fps': FPS,
-    'task': 'push the cube',
-    'robot_type': 'arm',
-    'cameras': ['front'],
-    'camera': {'front': {'topic': '/front/image_raw'}},
-    'state': {'topic': '/joint_states', 'names': ['a', 'b']},
-    'encoder': {'vcodec': 'h264', 'preset': 'ultrafast', 'crf': 10.0},
-}
-
-
-def stamped(stamp_ns):
-    types = JAZZY.types
-    made = header(0)
-    made.stamp = types['builtin_interfaces/msg/Time'](
-        sec=stamp_ns // SECOND_NS, nanosec=stamp_ns % SECOND_NS
-    )
-    return made
-
-
-def joints_at(stamp_ns, number):
-    message = JAZZY.types[JOINTS](
-        header=stamped(stamp_ns),
-        name=['b', 'a'],
-        position=np.array([-number, number], float),
-        velocity=np.empty(0),
-        effort=np.empty(0),
-    )
-    return bytes(JAZZY.serialize_cdr(message, JOINTS))
-
-
-def picture_at(stamp_ns, number):
-    pixels = numbered_frame(number).pixels
-    height, width, _ = pixels.shape
-    message = JAZZY.types[IMAGE](
-        header=stamped(stamp_ns),
-        height=height,
-        width=width,
-        encoding='rgb8',
-        is_bigendian=0,
-        step=3 * width,
-        data=np.ascontiguousarray(pixels).reshape(-1),
-    )
-    return bytes(JAZZY.serialize_cdr(message, IMAGE))
-
-
-def trains(seconds=3.0):
-    """Return the messages of a robot that wakes up, with the delay of their way to the bag."""
-    sent = []
-    for number in range(round(seconds * FPS)):
-        stamp_ns = BEGIN_NS + 300_000_000 + number * SECOND_NS // FPS
-        sent.append(('/front/image_raw', IMAGE, stamp_ns + 30_000_000, stamp_ns, number))
-    for number in range(round(seconds * 50)):
-        stamp_ns = BEGIN_NS + 7_000_000 + number * SECOND_NS // 50
-        sent.append(('/joint_states', JOINTS, stamp_ns + 1_000_000, stamp_ns, number))
-    return sorted(sent, key=lambda one: one[2])
-
-
-def make_bag(path, sent, *format_of):
-    content = {IMAGE: picture_at, JOINTS: joints_at}
-    messages = [
-        (topic, kind, received_ns, content[kind](stamp_ns, number))
-        for topic, kind, received_ns, stamp_ns, number in sent
-    ]
-    return write_bag(path, messages, *format_of)
-
-
-@pytest.fixture
-def params(tmp_path):
-    path = tmp_path / 'robot.yaml'
-
-    def write(**changes):
-        values = {**PARAMETERS, 'root': str(tmp_path / 'dataset'), **changes}
-        path.write_text(yaml.safe_dump({'/**/episode': {'ros__parameters': values}}))
-        return str(path)
-
-    return write
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / 'dataset'
-
-
-def expected_rows(root, sent, index=0):
-    """Return the numbers of state and picture that each row has to show."""
-    record = json.loads((root / f'.streamrec/episodes/episode-{index:06d}.json').read_text())
-    found = []
-    for row in range(record['length']):
-        at = record['start_stamp_ns'] + row * SECOND_NS // FPS
-        found.append(
-            tuple(
-                max(number for _, kind, _, stamp, number in sent if kind == one and stamp <= at)
-                for one in (JOINTS, IMAGE)
-            )
-        )
-    return found
-
-
-def rows_of(root, read_dataset, index=0):
-    dataset = read_dataset(root, is_kept=False)
-    state = dataset.vectors('observation.state', index)
-    assert (state[:, 1] == -state[:, 0]).all()
-    pictures = dataset.pictures('observation.images.front', index)
-    numbers = [number_in(pixels) for pixels in pictures]
-    return list(zip(state[:, 0].astype(int).tolist(), numbers, strict=True))
+from robot_bags import BEGIN_NS, expected_rows, make_bag, rows_of, trains
+from waiting import wait_for
 
 
 @pytest.mark.parametrize('format_of', FORMATS, ids=str)
@@ -180,6 +73,47 @@ def test_a_second_import_changes_nothing_and_a_changed_bag_is_refused(
     assert main(arguments) == 1
     assert 'this bag has changed' in capsys.readouterr().err
     assert len(read_catalog(root).episodes) == 1
+
+
+def test_large_bags_are_known_again_and_also_by_the_hash_of_earlier_releases(
+    tmp_path, params, root, monkeypatch, capsys
+):
+    noise = ('/image', IMAGE, BEGIN_NS, image(1, 6 << 20))
+    bag = make_bag(tmp_path / 'drive', trains(1), others=[noise])
+    arguments = ['import', str(bag), '--params', params()]
+    # Earlier releases hashed all files whole.
+    assert main(arguments) == 0
+    monkeypatch.setattr(bag_reader, 'SAMPLED_BYTES', 4 << 20)
+    other = ['--root', str(tmp_path / 'other')]
+    assert main([*arguments, *other]) == 0
+    (old,), (new,) = (read_catalog(one).episodes for one in (root, tmp_path / 'other'))
+    assert old.texts['bag'].startswith('drive sha256:')
+    assert new.texts['bag'].startswith('drive sampled:')
+    capsys.readouterr()
+    for again in (arguments, [*arguments, *other]):
+        assert main(again) == 0
+        assert 'has it already' in capsys.readouterr().out
+    (path,) = bag.glob('*.mcap')
+    path.write_bytes(path.read_bytes()[:-8])
+    for again in (arguments, [*arguments, *other]):
+        assert main(again) == 1
+        assert 'this bag has changed' in capsys.readouterr().err
+
+
+def test_a_terminal_shows_time_bytes_and_speed(tmp_path, params, root):
+    bag = make_bag(tmp_path / 'drive', trains(2))
+    command = [sys.executable, *STREAMREC, 'import', str(bag), '--params', params()]
+    environment = {**os.environ, 'TERM': 'xterm', 'COLUMNS': '200'}
+    terminal = PseudoTerminal(command, environment, (200, 24))
+    try:
+        wait_for(lambda: terminal.read(0.05) or terminal.process.poll() is not None)
+        assert terminal.wait() == 0
+    finally:
+        terminal.close()
+    shown = re.sub(rb'\x1b\[[0-9;?]*[A-Za-z]', b'', terminal.written).decode()
+    assert re.search(r'importing drive .*2 of 2 s, [\d.]+ [kM]B read, [\d.]+ x real time', shown)
+    assert 'drive: episode 0: ' in shown
+    assert (root / 'meta/info.json').is_file()
 
 
 def test_two_imports_of_a_bag_give_the_same_rows_and_videos(tmp_path, params, root):

@@ -53,9 +53,11 @@ from bags import (
     write_split_bag,
 )
 from lerobot_streamrec.errors import BagError
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading import bag_reader
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from rosbags.rosbag2 import CompressionMode
 
+MIB = 1 << 20
 TRAIN = [
     (f'/{topic}', kind, 1_000 + 10 * number + offset, make(number))
     for number in range(30)
@@ -130,6 +132,37 @@ def test_digests_are_those_of_the_stored_files(tmp_path):
         assert (one.size_bytes, one.sha256) == (len(content), hashlib.sha256(content).hexdigest())
     total = sum(one.size_bytes for one in found)
     assert steps[-1] == (total, total)
+
+
+def test_of_a_large_file_blocks_at_equal_distances_are_digested(tmp_path, monkeypatch):
+    """What lies between them is the price of not reading 50 GB twice; docs/bags.md tells it."""
+    monkeypatch.setattr(bag_reader, 'SAMPLED_BYTES', 4 * MIB)
+    path = bag_file(write_bag(tmp_path / 'bag', [('/image', IMAGE, 1, image(1, 10 * MIB))]))
+    size, steps, bag = path.stat().st_size, [], open_bag(path.parent)
+
+    def digest(**options):
+        _, found = bag.digests(lambda *step: steps.append(step), **options)
+        assert found.size_bytes == path.stat().st_size
+        return found.is_whole, found.sha256
+
+    before, whole = digest(), digest(is_whole=True)
+    metadata = path.with_name('metadata.yaml').stat().st_size
+    assert (before[0], whole[0]) == (False, True)
+    assert whole[1] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert (metadata + 4 * MIB,) * 2 in steps
+    assert steps[-1] == (metadata + size,) * 2
+    third = (size - MIB) // 3
+    seen = [0, MIB - 1, third, 2 * third + MIB // 2, size - MIB, size - 1]
+    for place in [*seen, MIB, third - 1, size - MIB - 1]:
+        content = bytearray(path.read_bytes())
+        content[place] ^= 1
+        path.write_bytes(content)
+        assert (digest() != before) is (place in seen), place
+        assert digest(is_whole=True) != whole
+        content[place] ^= 1
+        path.write_bytes(content)
+    path.write_bytes(path.read_bytes() + b'x')
+    assert digest() != before
 
 
 def test_progress_counts_the_bytes_of_messages(tmp_path):

@@ -39,7 +39,7 @@ from bags import (
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.errors import MessageError
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lz4.frame import compress as lz4
 import numpy as np
 from rosbags.typesys import get_typestore, Stores

@@ -50,7 +50,7 @@ from bags import (
     write_split_bag,
 )
 from lerobot_streamrec.errors import BagError
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lz4.frame import compress as lz4
 from rosbags.rosbag2 import CompressionMode
 from rosbags.rosbag2.storage_mcap import zstd

@@ -98,20 +98,23 @@ def write_bag(path, messages, plugin=MCAP, mode=CompressionMode.NONE, **options)
     """
     Write a bag with messages (topic, type, receive time, data), and return its folder.
 
-    :param options: ``version``, ``qos`` by topic, ``store`` with the types
+    :param options: ``version``, ``qos`` by topic, ``store`` with the types, ``silent`` topics with
+        their types, of which there are no messages
     """
     store, qos = options.get('store', JAZZY), options.get('qos', {})
     writer = Writer(path, version=options.get('version', 9), storage_plugin=plugin)
     writer.set_compression(mode, CompressionFormat.ZSTD)
     with writer:
         topics = {}
+        for topic, kind in options.get('silent', ()):
+            writer.add_connection(topic, kind, typestore=store)
         for topic, kind, stamp, data in messages:
-            if topic not in topics:
+            if (topic, kind) not in topics:
                 profiles = qos.get(topic, ())
-                topics[topic] = writer.add_connection(
+                topics[topic, kind] = writer.add_connection(
                     topic, kind, typestore=store, offered_qos_profiles=profiles
                 )
-            writer.write(topics[topic], stamp, data)
+            writer.write(topics[topic, kind], stamp, data)
     return path
 
 

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 import json
 
 from lerobot_streamrec.cli.main import main
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lerobot_streamrec.frame import DepthFrame, MILLIMETRES
 from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.recording.recorder import Recorder

@@ -34,10 +34,11 @@ from cdr_writer import encoded
 from filled_messages import fill, load_class, names_of, selectors_of
 from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
+from lerobot_streamrec.conversions.robot_yaml import calibration_yaml
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.fleet.bag_messages import message_bytes, message_class, STORE
-from lerobot_streamrec.fleet.bag_reader import open_bag
+from lerobot_streamrec.fleet.exporting.bag_messages import message_bytes, message_class, STORE
+from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lerobot_streamrec.nodes.graph.topic_types import decode, fields_of
 from lerobot_streamrec.settings.transports import ENCODED_READERS
 from rclpy.serialization import serialize_message
@@ -162,3 +163,14 @@ def test_new_messages_have_the_fields_and_defaults_of_rclpy():
         assert repr(decode(bytes(message_bytes(made(), name)), installed)) == repr(installed())
         num_compared += 1
     assert num_compared > 80
+
+
+def test_a_calibration_in_a_bag_has_the_text_that_live_recording_gives_it(tmp_path):
+    kind = 'sensor_msgs/msg/CameraInfo'
+    message_class = load_class(kind)
+    filled = [message_class(), fill(message_class(), count(1), 'optical')]
+    sent = [encoded(one, order) for one in filled for order in '<>']
+    bag = bag_of(tmp_path / 'some.mcap', kind, sent, 'ros2msg')
+    for data in sent:
+        live = calibration_yaml('front', decode(data, message_class))
+        assert calibration_yaml('front', bag.decode(kind, data)) == live

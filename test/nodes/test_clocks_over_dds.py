@@ -24,7 +24,7 @@ from itertools import pairwise
 import re
 import time
 
-from lerobot_streamrec.live.diagnosis import Level
+from lerobot_streamrec.inspection.diagnosis import Level
 import pytest
 from recorder_rig.datasets import assert_whole, columns, record
 from recorder_rig.examining import examine

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from lerobot_streamrec.nodes.teleop.continuity import Continuity
+from lerobot_streamrec.nodes.teleop.triggers import Continuity
 import pytest
 
 pytestmark = [pytest.mark.ros]

@@ -276,6 +276,9 @@ def test_commands_by_topic_do_all_that_services_do(driven):
         'success': True,
         'message': f'recording episode {saved}: Fold the towel',
         'episode': saved,
+        'repeat': False,
+        'task': 'Fold the towel',
+        'text': None,
     }
     operator.wait_for_rows(15)
     assert presser.press('note dropped it', 'note')['success']
@@ -325,7 +328,8 @@ def test_a_press_that_bounces_and_a_slip_do_no_harm(driven):
         presser.send('toggle')
     wait_until(lambda: len(presser.events) >= heard + 5, WAIT_S, 'five answers')
     told = [(one['verb'], one['success']) for one in presser.events[heard:]]
-    assert told == [('start', True), *[('toggle', True)] * 4]
+    # A busy recorder may answer the repeated presses before the start is carried out.
+    assert sorted(told) == [('start', True), *[('toggle', True)] * 4]
     operator.wait_for_rows(1)
     assert presser.press('discard')['success']
     assert total_episodes(root) == saved

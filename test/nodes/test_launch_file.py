@@ -49,6 +49,8 @@ ARGUMENTS = {
     'log_level',
     'fastdds_profile',
     'end_with_launch',
+    'bag',
+    'bag_dir',
     'console',
     'console_host',
     'console_port',
@@ -131,6 +133,7 @@ def stand_ins(share):
     """Return stand-ins for all modules that the file imports of ROS."""
     actions = (
         'DeclareLaunchArgument',
+        'EmitEvent',
         'LogInfo',
         'OpaqueFunction',
         'RegisterEventHandler',
@@ -140,6 +143,8 @@ def stand_ins(share):
         'launch': {'LaunchContext': StandInContext, 'LaunchDescription': Recorded},
         'launch.actions': dict.fromkeys(actions, Recorded),
         'launch.event_handlers': {'OnProcessExit': Recorded},
+        'launch.events': {'matches_action': lambda action: ('matches', action)},
+        'launch.events.process': {'ShutdownProcess': Recorded},
         'launch.substitutions': {'LaunchConfiguration': StandInConfiguration},
         'launch_ros': {},
         'launch_ros.actions': {'Node': Recorded},
@@ -433,6 +438,38 @@ def test_arguments_of_the_page_are_its_parameters_stand_in(launch_file):
     assert page.arguments[:2] == END_WITH
     with pytest.raises(ValueError, match='console_port:=http: a whole number'):
         launch_file().launch(console='true', console_port='http')
+
+
+def test_a_bag_is_recorded_only_on_request_and_ends_with_its_recorder_stand_in(
+    launch_file, first_file, monkeypatch
+):
+    monkeypatch.setenv('HOME', '/home/ada')
+    named = {'metadata.bag': StandInValue('', str)}
+    recorder = launch_file().launch(bag='true', bag_dir='~/bags', namespace='left')
+    assert recorder.parameters[-1] == named
+    (bag,) = recorder.others
+    assert (bag.package, bag.executable) == ('lerobot_streamrec', 'record_bag')
+    assert bag.parameters == [{'bag_dir': StandInValue('/home/ada/bags', str)}]
+    assert bag.namespace == recorder.namespace == 'left'
+    assert bag.arguments == recorder.arguments
+    assert bag.additional_env == recorder.additional_env
+    # It waits for the recorder's end, and then for the bag's.
+    assert float(bag.sigterm_timeout) > float(recorder.sigterm_timeout) + 15.0
+    # On a first run the recorder comes later.
+    first_file.unlink()
+    run = launch_file()
+    values = {name: one['default_value'] for name, one in run.declared.items()}
+    _, after_set_up, bag, at_end = run.programs(StandInContext(values | {'bag': 'true'}))
+    start = after_set_up.positional[0].named['on_exit']
+    (recorder,) = start(SimpleNamespace(returncode=0), None)
+    assert recorder.named['parameters'][-1] == named
+    assert bag.named['parameters'] == [{}]
+    ending = at_end.positional[0].named
+    assert ending['target_action'] is recorder
+    (end,) = ending['on_exit']
+    assert end.named['event'].named['process_matcher'] == ('matches', bag)
+    with pytest.raises(ValueError, match='bag:=yes: true or false is needed'):
+        launch_file().launch(bag='yes')
 
 
 def test_the_file_is_executable_python_of_this_version():

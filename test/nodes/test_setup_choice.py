@@ -30,9 +30,9 @@ from lerobot_streamrec.console.setup_choice import (
     offered_camera,
     offered_vector,
 )
-from lerobot_streamrec.live.observation import CONTESTED, NUMBER_TYPES, SeenTopic
-from lerobot_streamrec.live.proposal import propose
-from recorder_rig.seen_topics import ARRAY, camera, heard, joints, RELIABLE
+from lerobot_streamrec.inspection.observation import CONTESTED, NUMBER_TYPES, SeenTopic
+from lerobot_streamrec.inspection.proposal import propose
+from seen_topics import ARRAY, camera, heard, joints, RELIABLE
 
 pytestmark = [pytest.mark.ros]
 

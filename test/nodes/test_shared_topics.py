@@ -23,7 +23,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from geometry_msgs.msg import Twist
-from lerobot_streamrec.live.diagnosis import Level
+from lerobot_streamrec.inspection.diagnosis import Level
 from lerobot_streamrec.live.doctor import diagnose
 from lerobot_streamrec.live.init import propose_file
 import pytest

@@ -376,3 +376,20 @@ def test_hardware_without_its_device_is_refused_before_the_dataset_is_touched(ma
     with pytest.raises(CodecError, match='h264_nvenc'):
         make_rig(encoder=NVENC)
     assert not root.exists()
+
+
+@pytest.mark.parametrize(
+    ('vcodec', 'threads', 'alone', 'together'),
+    # x264 makes other pictures with another number of threads.
+    [('libsvtav1', 0, 6, 2), ('hevc', 0, 6, 2), ('h264', 0, 6, 6), ('libsvtav1', 5, 5, 5)],
+)
+def test_recorders_that_encode_at_once_share_the_cores_unless_that_changes_pictures(
+    vcodec, threads, alone, together, tmp_path, monkeypatch
+):
+    monkeypatch.setattr('lerobot_streamrec.video.codecs.scheduling.usable_cores', lambda: 12)
+    cameras = tuple(StreamConfig(key, f'/{key}') for key in (FRONT, TOP))
+    encoder = EncoderConfig(vcodec, encoder_threads=threads)
+    config = RecorderConfig(tmp_path, cameras, encoder=encoder)
+    assert config.encoder_of(cameras[0]).encoder_threads == alone
+    config = replace(config, num_recorders=3)
+    assert config.encoder_of(cameras[0]).encoder_threads == together

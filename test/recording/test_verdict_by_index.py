@@ -109,8 +109,8 @@ def test_one_that_is_still_being_saved_is_refused_until_it_is_saved(encoders, ri
     with pytest.raises(EpisodeStateError, match='episode 1 is still being saved: repeat'):
         rig.recorder.annotate('verdict', 'success', 1)
     earlier = rig.recorder.annotate('verdict', 'failure', 0)
-    for gate in encoders.gates[TOP]:
-        gate.set()
+    # The encoder's thread may not have reached its gate yet.
+    encoders.open()
     saving.result(WAIT_S)
     # It waited for the save, as everything does that changes the dataset.
     assert earlier.result(WAIT_S) == "verdict of episode 0: 'failure'"

@@ -39,6 +39,9 @@ RECORDED_AT, RECORDER, ROBOT_FILES = 'recorded_at', 'recorder', 'robot_files'
 TEXT_COLUMNS = (VERDICT, OPERATOR, NOTES, RECORDED_AT, RECORDER, ROBOT_FILES)
 """The columns of meta/episodes that this recorder adds to the format; all are texts."""
 
+BAG = 'bag'
+"""The column of meta/episodes that names the bag with the messages of an episode, if any."""
+
 VERDICTS = ('success', 'failure')
 """The allowed verdicts, beside none."""
 

@@ -140,12 +140,14 @@ def assemble_chosen(
     progress: Progress | None = None,
     *,
     tables: Mapping[str, UnitedTable] = MappingProxyType({}),
+    splits: object = None,
 ) -> list[str]:
     """
     Fill a tree with chosen episodes, and compute their new numbers and statistics.
 
     :param raw_info: new content of info.json; its counts are replaced
     :param tables: tables besides tasks.parquet to which rows refer, by the referring columns
+    :param splits: splits that grow if the episodes are of several datasets; None: new ones
     :return: one sentence for each inexact result
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
@@ -165,7 +167,7 @@ def assemble_chosen(
     before = [content_of(root, STATS) for root in roots]
     tree.write(STATS, stats_json(statistics.features, plan.kept[0].catalog.info.features, *before))
     write_records(plan.kept, tree)
-    tree.write(INFO, json_bytes(counted(raw_info, plan.kept, len(tasks.table.tasks))))
+    tree.write(INFO, json_bytes(counted(raw_info, plan.kept, len(tasks.table.tasks), splits)))
     return [*statistics.remarks, *_left_statistics(plan.kept)]
 
 
@@ -232,7 +234,9 @@ def _link_row_stamps(one: Kept, tree: NewTree) -> None:
         tree.link(source, row_stamps_path(one.episode_index))
 
 
-def counted(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int) -> dict[str, Any]:
+def counted(
+    raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int, splits: object = None
+) -> dict[str, Any]:
     """Return the content of info.json with the counts and splits of a new dataset."""
     return {
         **raw_info,
@@ -242,5 +246,5 @@ def counted(raw_info: Mapping[str, Any], kept: Sequence[Kept], total_tasks: int)
         'total_tasks': total_tasks,
         'splits': chosen_splits(raw_info.get('splits'), [one.source.episode_index for one in kept])
         if len({one.catalog for one in kept}) == 1
-        else grown_splits(None, len(kept)),
+        else grown_splits(splits, len(kept)),
     }

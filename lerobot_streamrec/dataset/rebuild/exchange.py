@@ -80,11 +80,7 @@ def rebuilding(root: Path, disk: Disk, *, left_out: Collection[str] = ()) -> Ite
     refuse_linked_folders(root)
     beside = folder_beside(root)
     try:
-        if root.stat().st_dev != root.parent.stat().st_dev:
-            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-        begin_tree(beside, disk, left_out)
-        shutil.copymode(root, beside)
-        _try_exchange(beside, disk)
+        _begin(root, beside, disk, left_out)
         tree = NewTree(beside, disk)
         carry_over(root, tree, left_out)
         yield tree
@@ -108,6 +104,31 @@ def rebuilding(root: Path, disk: Disk, *, left_out: Collection[str] = ()) -> Ite
     except DatasetError as error:
         # The exchange is complete; the next opening of the dataset removes the old tree.
         _log.warning('%s', error)
+
+
+def _begin(root: Path, beside: Path, disk: Disk, left_out: Collection[str] = ()) -> None:
+    if root.stat().st_dev != root.parent.stat().st_dev:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+    begin_tree(beside, disk, left_out)
+    shutil.copymode(root, beside)
+    _try_exchange(beside, disk)
+
+
+def refuse_unless_exchangeable(root: Path, disk: Disk = DISK) -> None:
+    """
+    Refuse a dataset that cannot be exchanged, before long work; the caller holds its lock.
+
+    :raise RebuildError: with the reason
+    """
+    root = root.resolve()
+    finish_rebuild(root, disk)
+    refuse_linked_folders(root)
+    try:
+        _begin(root, folder_beside(root), disk)
+    except OSError as error:
+        raise RebuildError(_why_not(root, error)) from error
+    finally:
+        _give_up(folder_beside(root), disk)
 
 
 def contents_refused(root: Path, error: Exception) -> str:

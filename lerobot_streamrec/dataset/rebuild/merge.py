@@ -22,10 +22,12 @@ from pathlib import Path
 import time
 
 from lerobot_streamrec.dataset.about.card import refresh_card
+from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refuse_odd_dataset
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
-from lerobot_streamrec.dataset.format.layout import OWN, refuse_inside_dataset
+from lerobot_streamrec.dataset.format.layout import INFO, OWN, refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
+from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
 from lerobot_streamrec.dataset.rebuild.foreign_files import (
     find_foreign_files,
     ForeignFiles,
@@ -63,10 +65,11 @@ class MergePlan:
         return (*self.info.remarks, *self.foreign.remarks, *self.files.remarks)
 
 
-def plan_merge(catalogs: Sequence[Catalog]) -> MergePlan:
+def plan_merge(catalogs: Sequence[Catalog], *, pack: bool = True) -> MergePlan:
     """
     Plan a dataset that holds all episodes of the given datasets, in the given order.
 
+    :param pack: True to join neighbouring files as far as they fit
     :raise ConfigError: if no dataset has an episode
     :raise DatasetsDifferError: if the datasets are not of the same kind
     :raise DatasetCorruptError: if a file is missing or cannot be read
@@ -83,7 +86,7 @@ def plan_merge(catalogs: Sequence[Catalog]) -> MergePlan:
         if column in tables
     }
     foreign = find_foreign_files(catalogs, united)
-    return MergePlan(make_plan(kept, pack=True), info, tables, foreign)
+    return MergePlan(make_plan(kept, pack=pack), info, tables, foreign)
 
 
 def check_roots(out: Path, roots: Sequence[Path]) -> None:
@@ -149,6 +152,40 @@ def merge_datasets(
         before = measured(*(one.root for one in catalogs))
         remarks = [*plan.remarks, *remarks]
         return Change.since(begin_s, before, out, len(plan.files.kept), remarks)
+
+
+def add_datasets(
+    root: Path,
+    others: Sequence[Catalog],
+    *,
+    pack: bool,
+    progress: Progress | None = None,
+    disk: Disk = DISK,
+) -> None:
+    """
+    Add all episodes of other datasets to a dataset whose lock the caller holds.
+
+    They appear together, or not at all. Of foreign files, only those about the robot are copied.
+
+    :param root: folder of the dataset, which may have no episode yet
+    :param others: datasets of the same kind, which nobody writes and which stay as they are
+    :param pack: True to join neighbouring files as far as they fit
+    :param progress: receives the number of bytes done and the total
+    :param disk: file operations, which tests replace
+    :raise DatasetsDifferError: if the datasets are not of the same kind
+    :raise DatasetError: if a file cannot be read or written; the dataset is unchanged then
+    """
+    present = [read_catalog(root)] if (root / INFO).is_file() else []
+    plan = plan_merge([*present, *others], pack=pack)
+    splits = present[0].raw_info.get('splits') if present else None
+    # The new content of these tables must not be written into the old ones, by their links.
+    left_out = {one.path for one in plan.tables.values()}
+    with rebuilding(root, disk, left_out=left_out) as tree:
+        content, tables = plan.info.content, plan.tables
+        assemble_chosen(plan.files, tree, content, progress, tables=tables, splits=splits)
+        for source, relative in plan.foreign.copies:
+            if relative.startswith(f'{ROBOT}/') and not (tree.folder / relative).exists():
+                tree.copy(source, relative)
 
 
 def _keep_writers_out(root: Path, stack: ExitStack) -> None:

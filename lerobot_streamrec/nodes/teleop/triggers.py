@@ -15,18 +15,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 import math
 import time
 from typing import Any
 
 from lerobot_streamrec.errors import ConfigError, MessageError
 from lerobot_streamrec.nodes.graph.distributions import MessageInfo
-from lerobot_streamrec.nodes.graph.publisher_watch import HeardTopic
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class, types_of
-from lerobot_streamrec.nodes.teleop.continuity import Continuity
-from lerobot_streamrec.nodes.teleop.senses import find_sense, Sense, TopicReport
+from lerobot_streamrec.nodes.graph.qos import HeardTopic
+from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class, types_of
 from lerobot_streamrec.recording.operating.presses import Binding, Presses
+from lerobot_streamrec.settings.senses import find_sense, Repetition, Sense
 from lerobot_streamrec.settings.teleop_settings import (
     BINDINGS,
     JOY_TYPE,
@@ -34,6 +34,7 @@ from lerobot_streamrec.settings.teleop_settings import (
     TriggerRule,
     TRIGGERS,
 )
+from lerobot_streamrec.sync.publisher_watch import PublisherWatch
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Joy
@@ -41,12 +42,65 @@ from sensor_msgs.msg import Joy
 _DEPTH = 100
 """The number of messages that may wait. A moving stick must not displace the press of a button."""
 
+_ABSENT_S = 10.0
 _TICK_S = 0.04
 # After this many ticks, even a busy machine has read all messages that waited.
 _MANY_TICKS = 3
 
 Give = Callable[[str, str], None]
 """A function that takes a command, and the name of its source for people to read."""
+
+
+class TopicReport:
+    """
+    A log about one topic: nobody publishes it, or it cannot be used.
+
+    Owned by the executor's thread.
+
+    :param node: the main node, which logs
+    :param topic: full name of the topic
+    :param purpose: setting that needs the topic, such as ``teleop.triggers`` and the trigger
+    """
+
+    def __init__(self, node: Node, topic: str, purpose: str) -> None:
+        self._log: Any = node.get_logger()
+        self._topic = topic
+        self._purpose = purpose
+        self._begin_s: float | None = None
+        self._is_absence_told = False
+        self._problem = ''
+
+    @property
+    def problems(self) -> list[str]:
+        """The reason why the topic cannot be used; empty if it can, or if nobody publishes it."""
+        return [self._problem] if self._problem else []
+
+    def look(self, now_s: float, *, is_published: bool) -> None:
+        """
+        Log a warning once if nobody has published the topic for a while.
+
+        :param now_s: time on the steady clock
+        :param is_published: True if the topic has a publisher now
+        """
+        self._begin_s = now_s if self._begin_s is None else self._begin_s
+        if is_published:
+            self._is_absence_told = True
+        elif not self._is_absence_told and now_s - self._begin_s >= _ABSENT_S:
+            self._is_absence_told = True
+            self._log.warning(
+                f'nobody has published {self._topic} for {_ABSENT_S:g} s: {self._purpose} waits '
+                'for it'
+            )
+
+    def tell(self, problem: str) -> None:
+        """
+        Keep the problem of the topic, and log a new one.
+
+        :param problem: reason why the topic cannot be used; empty if it can
+        """
+        if problem and problem != self._problem:
+            self._log.error(problem)
+        self._problem = problem
 
 
 class Gamepad:
@@ -214,7 +268,9 @@ class Trigger:
                     f'{self._topic} is published as {" and as ".join(types)}: keep one type',
                 )
             message_class = load_message_class(TRIGGERS, self._type)
-            self._sense = find_sense(self._rule, self._type, self._debounce_s)
+            self._sense = find_sense(
+                self._rule, self._type, self._debounce_s, partial(load_fields, TRIGGERS)
+            )
             self._continuity = Continuity(self._publishers)
             self._heard = HeardTopic(
                 self._node,
@@ -291,3 +347,53 @@ class Teleop:
     def problems(self) -> list[str]:
         """Return the problems that keep buttons and topics from giving their commands."""
         return [problem for one in self._sources for problem in one.report.problems]
+
+
+class Continuity:
+    """
+    A detector of the messages on one topic that do not continue the state before them.
+
+    These are the first message of another publisher, and the first message after a pause of a
+    publisher that repeats its messages. Owned by the executor's thread.
+
+    :param publishers: function that returns the gids of the present publishers
+    """
+
+    def __init__(self, publishers: Callable[[], Collection[bytes]]) -> None:
+        self._publishers = publishers
+        self._known: frozenset[bytes] = frozenset()
+        self._watch = PublisherWatch(math.inf)
+        self._repetition = Repetition()
+        self._is_foreign = True
+        self.is_late = self._repetition.is_late
+        self.has_paused = self._repetition.has_paused
+
+    def look(self) -> None:
+        """Look for new publishers in the graph if the middleware does not number messages."""
+        if self._watch.is_blind and self._has_new_publisher():
+            self._is_foreign = True
+
+    def push(self, content: Any, info: MessageInfo, now_s: float) -> bool:
+        """
+        Take a message into account; return True if the state before it is no longer valid.
+
+        :param content: the part of the message that changes when something happens
+        :param info: the message info of the middleware
+        :param now_s: time on the steady clock
+        """
+        self._watch.push(info, now_s)
+        sent_ns = int(info.get('source_timestamp') or 0)
+        return self._repetition.push(content, sent_ns, now_s, is_other=self._is_other())
+
+    def _is_other(self) -> bool | None:
+        """Return whether another publisher sent the newest message; None if nothing says so."""
+        is_foreign, self._is_foreign = self._is_foreign, False
+        if self._watch.has_begun or is_foreign:
+            self._has_new_publisher()
+            return True
+        # Messages were lost, or the number belongs to the sequence of a new publisher.
+        return self._has_new_publisher() if self._watch.has_skipped else None
+
+    def _has_new_publisher(self) -> bool:
+        known, self._known = self._known, frozenset(self._publishers())
+        return not self._known <= known

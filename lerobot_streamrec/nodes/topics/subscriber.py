@@ -26,7 +26,6 @@ from lerobot_streamrec.nodes.graph.distributions import (
     subscribe_to_take,
     take_bytes,
 )
-from lerobot_streamrec.nodes.graph.publisher_watch import PublisherWatch
 from lerobot_streamrec.nodes.graph.qos import choose_qos, is_same_qos, node_of, qos_problems
 from lerobot_streamrec.nodes.graph.topic_types import decode, fields_of, load_message_class
 from lerobot_streamrec.nodes.topics.picture_room import room_advice
@@ -34,6 +33,7 @@ from lerobot_streamrec.nodes.topics.sample_sink import Newest, Sink
 from lerobot_streamrec.settings.sample_reader import SampleReader
 from lerobot_streamrec.settings.stream_settings import Source
 from lerobot_streamrec.settings.transports import Target
+from lerobot_streamrec.sync.publisher_watch import PublisherWatch
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.node import Node
 from rclpy.time import Time
@@ -169,6 +169,11 @@ class Subscriber(ABC):
     def topic(self) -> str:
         """The full name of the topic of the present subscription."""
         return self._home.resolve_topic_name(self.target.topic)
+
+    @property
+    def is_settled(self) -> bool:
+        """True if the topic and its type will not change any more."""
+        return self._has_heard or not self.source.stream.is_camera
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ import difflib
 from enum import Enum
 import re
 
-from lerobot_streamrec.dataset.format.episode_table import VERDICTS
+from lerobot_streamrec.dataset.format.episode_table import NOTES, VERDICT, VERDICTS
 from lerobot_streamrec.errors import EpisodeError
 from lerobot_streamrec.recording.operating.config import OperatingConfig
 from lerobot_streamrec.sync.row_clock import NS_PER_S
@@ -50,6 +50,11 @@ _STATES = (ON, OFF)
 
 SAYING = (Verb.VERDICT, Verb.NOTE)
 """The verbs that say something about an episode."""
+
+COMMAND_TOPIC, TASK_TOPIC = '~/command', '~/task'
+"""The topics of commands, and of the task of the next episodes; std_msgs/msg/String."""
+SAID = {VERDICT: Verb.VERDICT, NOTES: Verb.NOTE, 'subtask': Verb.SUBTASK}
+"""The topics that say something about an episode, below ``~/``, and the commands they give."""
 
 _NO_VERDICT = 'none'
 _VERDICTS = (*VERDICTS, _NO_VERDICT)

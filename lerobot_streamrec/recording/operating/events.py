@@ -19,12 +19,22 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 import json
 
+EVENTS_TOPIC = '~/events'
+"""The topic of the events, std_msgs/msg/String."""
+
 SAVED = 'saved'
 """The ``verb`` of an event at the end of a save: the episode is durable, or the save failed."""
 FAILED = 'failed'
 """The ``verb`` of an event which says that the running episode can no longer be saved."""
 REFUSED = 'refused'
 """The ``verb`` of an event that answers a text which is not a command."""
+
+AUTOMATIC = 'automatic'
+"""The source of commands that automatic episodes give."""
+RECORDER = 'recorder'
+"""The source of events without a command, as when the disk is full."""
+COUNTS_ONCE = 'counts once: the same command was given a moment ago'
+"""The end of the message of an event whose command only repeated the one before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,10 @@ class Event:
     :param message: the answer, a sentence
     :param episode: index of the episode concerned; None: no episode is
     :param is_repeat: True if the command repeated the one before, so that nothing was done
+    :param task: task of an episode that began; None: none began
+    :param text: verdict, note or subtask that was given; for ``intervene`` who drives now, ``on``
+        for a human and ``off`` for the policy, or empty while the human takes hold of the leader;
+        None: none was given
     """
 
     source: str
@@ -59,6 +73,8 @@ class Event:
     message: str
     episode: int | None = None
     is_repeat: bool = False
+    task: str | None = None
+    text: str | None = None
 
     def as_json(self, time_s: float) -> str:
         """
@@ -75,6 +91,9 @@ class Event:
                 'success': self.success,
                 'message': self.message,
                 'episode': self.episode,
+                'repeat': self.is_repeat,
+                'task': self.task,
+                'text': self.text,
             },
             ensure_ascii=False,
         )

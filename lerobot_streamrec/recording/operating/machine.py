@@ -33,19 +33,23 @@ from lerobot_streamrec.recording.operating.command import (
     Verb,
 )
 from lerobot_streamrec.recording.operating.config import OperatingConfig
-from lerobot_streamrec.recording.operating.events import Answer, Event, FAILED, REFUSED, SAVED
+from lerobot_streamrec.recording.operating.events import (
+    Answer,
+    AUTOMATIC,
+    COUNTS_ONCE,
+    Event,
+    FAILED,
+    RECORDER,
+    REFUSED,
+    SAVED,
+)
 from lerobot_streamrec.recording.operating.status import OperatingStatus, phase_of
 from lerobot_streamrec.recording.operating.surroundings import PendingWork, Surroundings
-from lerobot_streamrec.recording.operating.takeover import acts_at_once, Takeover
+from lerobot_streamrec.recording.operating.takeover import Act, acts_at_once, Takeover
 from lerobot_streamrec.recording.recorder import Recorder
 from lerobot_streamrec.recording.saving.futures import settle, settled, then
 from lerobot_streamrec.recording.saving.summary import EpisodeSummary
 from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
-
-AUTOMATIC = 'automatic'
-"""The source of commands that automatic episodes give."""
-RECORDER = 'recorder'
-"""The source of events without a command, as when the disk is full."""
 
 # Another recorder of the same name would also carry these out, on a dataset of its own.
 _GUARDED = (Verb.START, Verb.UNDO, Verb.FINALIZE)
@@ -115,7 +119,7 @@ class EpisodeMachine:
             self._last = text.strip(), source
             return self._told(Event(source, REFUSED, False, str(error)))
         if self._slips.is_repeat(command, self._clock_ns()):
-            message = f'{command} counts once: the same command was given a moment ago'
+            message = f'{command} {COUNTS_ONCE}'
             return self._told(Event(source, command.verb.value, True, message, is_repeat=True))
         return self.carry_out(command, source)
 
@@ -180,9 +184,9 @@ class EpisodeMachine:
         self._publish(event)
         return settled(Answer(event.success, event.message))
 
-    def _done(self, verb: Verb, source: str, message: str) -> Future[Answer]:
+    def _done(self, verb: Verb, source: str, message: str, **keys: Any) -> Future[Answer]:
         index = self._recorder.next_index
-        return self._told(Event(source, verb.value, True, message, index))
+        return self._told(Event(source, verb.value, True, message, index, **keys))
 
     def _refused(self, verb: Verb, source: str, reason: str) -> Future[Answer]:
         obstacle = self._obstacle()
@@ -201,13 +205,12 @@ class EpisodeMachine:
         return answer
 
     def _answer_later(
-        self, verb: Verb, source: str, done: Future[str], episode: int | None = None
+        self, verb: Verb, source: str, done: Future[str], **keys: Any
     ) -> Future[Answer]:
         def end() -> Event:
             self._long.pop(verb, None)
             error = done.exception()
-            message = done.result() if error is None else str(error)
-            return Event(source, verb.value, error is None, message, episode)
+            return Event(source, verb.value, not error, str(error or done.result()), **keys)
 
         return self._told_later(done, end)
 
@@ -235,7 +238,7 @@ class EpisodeMachine:
         told = f'recording episode {index}: {self._task(task)}'
         if before_s := self._recorder.seconds:
             told += f' (with {before_s:.1f} s from before the start)'
-        return self._done(Verb.START, source, told)
+        return self._done(Verb.START, source, told, task=self._recorder.task)
 
     def _task(self, given: str) -> str:
         if given:
@@ -257,7 +260,7 @@ class EpisodeMachine:
         index, saving = self._recorder.next_index, self._recorder.save()
         self._automatic.note_end(now_ns, is_saved=True)
         message = f'saving episode {index} ({self._recorder.last_take})'
-        self._told(Event(source, Verb.SAVE.value, True, message, index))
+        self._told(Event(source, Verb.SAVE.value, True, message, index, text=verdict or None))
         return self._expect_save(saving, source)
 
     def _refuse_a_slip(self, source: str) -> None:
@@ -292,17 +295,17 @@ class EpisodeMachine:
         rotation = self._recorder.rotate(task)
         self._automatic.note_end(self._clock_ns(), is_saved=True)
         self._automatic.note_start()
-        begun = f'recording episode {rotation.index}: {self._task(task)}'
+        task = self._task(task)
+        told = f'saving {rotation.ended}; recording episode {rotation.index}: {task}'
         self._expect_save(rotation.saving, source)
-        return self._done(Verb.ROTATE, source, f'saving {rotation.ended}; {begun}')
+        return self._done(Verb.ROTATE, source, told, task=task)
 
-    def _do_at_once(
-        self, verb: Verb, act: Callable[[str], str], text: str, source: str
-    ) -> Future[Answer]:
+    def _do_at_once(self, verb: Verb, act: Act, text: str, source: str) -> Future[Answer]:
         """Do something at the present instant of the streams, and tell its sentence."""
         if self._is_running:
             self._surroundings.read_waiting()
-        return self._done(verb, source, act(text))
+        told, said = act(text)
+        return self._done(verb, source, told, text=said)
 
     def _undo(self, _text: str, source: str) -> Future[Answer]:
         undoing = self._recorder.undo()
@@ -321,7 +324,9 @@ class EpisodeMachine:
     def _annotate(self, command: Command, source: str) -> Future[Answer]:
         name = VERDICT if command.verb is Verb.VERDICT else NOTES
         said = self._recorder.annotate(name, command.text, command.episode)
-        return self._answer_later(command.verb, source, said, command.episode)
+        running = self._recorder.next_index if self._is_running else None
+        index = running if command.episode is None else command.episode
+        return self._answer_later(command.verb, source, said, episode=index, text=command.text)
 
     # --- between commands ----------------------------------------------------------------------
 
@@ -383,12 +388,7 @@ class EpisodeMachine:
         is_later = status.last_result != self._recorded_result
         blockers = tuple(self.blockers()) if status.state is RecorderState.IDLE else ()
         return OperatingStatus(
-            phase=phase_of(
-                status.state,
-                is_ready=not blockers,
-                is_resetting=self._automatic.is_resetting(now_ns),
-                is_over=self._automatic.is_on and self._automatic.is_over,
-            ),
+            phase=phase_of(status.state, self._automatic, now_ns, is_ready=not blockers),
             blockers=blockers,
             phase_seconds_left=self._automatic.seconds_left(status, now_ns),
             automatic=str(self._automatic),

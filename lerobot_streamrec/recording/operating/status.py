@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from lerobot_streamrec.recording.operating.automatic import Automatic
 from lerobot_streamrec.recording.status import RecorderState
 
 
@@ -67,19 +68,21 @@ class OperatingStatus:
     last_result: str = ''
 
 
-def phase_of(state: RecorderState, *, is_ready: bool, is_resetting: bool, is_over: bool) -> Phase:
+def phase_of(
+    state: RecorderState, automatic: Automatic, now_ns: int, *, is_ready: bool
+) -> Phase:
     """
     Return the recorder's phase.
 
     :param state: state of the recorder
+    :param automatic: automatic episodes
+    :param now_ns: steady clock
     :param is_ready: True if an episode could start
-    :param is_resetting: True in the reset phase between two automatic episodes
-    :param is_over: True if automatic episodes are on, and no more begin
     """
     if state is not RecorderState.IDLE:
         return Phase(state.value)
-    if is_resetting:
+    if automatic.is_resetting(now_ns):
         return Phase.RESETTING
-    if is_over:
+    if automatic.is_on and automatic.is_over:
         return Phase.DONE
     return Phase.READY if is_ready else Phase.IDLE

@@ -25,20 +25,23 @@ from lerobot_streamrec.recording.status import RecorderState, RecorderStatus
 POLICY, TAKING_OVER, HUMAN = 'policy', 'taking over', 'human'
 """The states of a robot that a policy and a human share."""
 
+Act = Callable[[str], tuple[str, str | None]]
+"""A function that takes a command's text, and returns a sentence and the event's text."""
 
-def acts_at_once(recorder: Recorder, takeover: Takeover) -> dict[Verb, Callable[[str], str]]:
+
+def acts_at_once(recorder: Recorder, takeover: Takeover) -> dict[Verb, Act]:
     """
     Return the acts of the verbs that mark an instant of the running episode.
 
     :param recorder: the recorder's engine
     :param takeover: carries ``intervene`` out
-    :return: by verb, a function that takes the text of the command and returns a sentence
+    :return: the acts by verb
     """
     return {
-        Verb.PAUSE: lambda _: recorder.pause(),
-        Verb.RESUME: lambda _: recorder.resume(),
-        Verb.SUBTASK: recorder.begin_subtask,
-        Verb.INTERVENE: takeover.intervene,
+        Verb.PAUSE: lambda _: (recorder.pause(), None),
+        Verb.RESUME: lambda _: (recorder.resume(), None),
+        Verb.SUBTASK: lambda text: (recorder.begin_subtask(text), text),
+        Verb.INTERVENE: lambda word: (takeover.intervene(word), takeover.driver),
     }
 
 
@@ -63,6 +66,13 @@ class Takeover:
         """Whether the episode is paused until the human has the leader in hand."""
         is_same = self._paused_index == self._recorder.next_index
         return is_same and self._recorder.state is RecorderState.PAUSED
+
+    @property
+    def driver(self) -> str:
+        """``ON`` if a human drives, else ``OFF``; empty while the human takes over."""
+        if self.is_taking_over:
+            return ''
+        return ON if self._recorder.is_human else OFF
 
     def state(self, status: RecorderStatus) -> str:
         """Return ``POLICY``, ``TAKING_OVER`` or ``HUMAN``; empty without human-in-the-loop."""

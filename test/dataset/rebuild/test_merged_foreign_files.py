@@ -15,15 +15,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+import json
+
 from annotations import annotate, annotations, FILES, foreign_content, KEYS, SUBTASK
+from fault_at import FaultAt, io_error
+from lerobot_streamrec.dataset.about.robot_files import keep_robot_files
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
+from lerobot_streamrec.dataset.format.files import Files
 from lerobot_streamrec.dataset.format.info import chosen_splits
 from lerobot_streamrec.dataset.rebuild.foreign_files import index_tables
-from lerobot_streamrec.dataset.rebuild.merge import merge_datasets, plan_merge
+from lerobot_streamrec.dataset.rebuild.merge import add_datasets, merge_datasets, plan_merge
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK
+from lerobot_streamrec.dataset.rebuild.plan import locked
 from lerobot_streamrec.dataset.repair.repair import repair_dataset
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
+from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError, RebuildError
 import pandas as pd
 import pytest
 
@@ -63,6 +71,47 @@ def test_rows_of_both_datasets_still_name_their_subtasks(two, tmp_path, kept_dat
     assert check_dataset(out).findings == ()
     assert repair_dataset(out).plan is None
     kept_datasets.add_other(out)
+
+
+def test_episodes_are_added_to_a_dataset_that_keeps_its_own_files_and_splits(
+    two, tmp_path, kept_datasets
+):
+    root, other = two
+    info = json.loads((root / 'meta/info.json').read_text())
+    splits = {'train': '0:1', 'val': '1:2'}
+    (root / 'meta/info.json').write_text(json.dumps({**info, 'splits': splits}))
+    keep_robot_files(Files(root), {'tf_static-000000000000.yaml': b'ours'})
+    files = {'tf_static-000000000000.yaml': b'theirs', 'tf_static-111111111111.yaml': b'new'}
+    keep_robot_files(Files(other), files)
+    (other / 'README.md').write_text('# Another day')
+    expected = [*annotations(root), *annotations(other)]
+    before = contents(root)
+    foreign = {name: before[name] for name in (*FILES, 'meta/robot/tf_static-000000000000.yaml')}
+    catalogs = [read_catalog(other)]
+    fault = FaultAt(partial(is_exchange_of, root), io_error())
+    with locked(root, DISK):
+        with pytest.raises(RebuildError):
+            add_datasets(root, catalogs, pack=True, disk=fault.disk)
+        # Not even a file that both trees share has new content.
+        assert contents(root) == before
+        add_datasets(root, catalogs, pack=True)
+    assert annotations(root) == expected
+    after = contents(root)
+    assert {name: after[name] for name in foreign} == foreign
+    assert after['meta/robot/tf_static-111111111111.yaml'] == b'new'
+    assert not [name for name in after if name.startswith('merged_from')]
+    assert read_catalog(root).raw_info['splits'] == splits
+    assert check_dataset(root).findings == ()
+    kept_datasets.add_other(root)
+
+
+def is_exchange_of(root, name, paths):
+    return name == 'exchange' and paths[-1] == root.resolve()
+
+
+def contents(root):
+    paths = (one for one in root.rglob('*') if one.is_file() and '.streamrec' not in one.parts)
+    return {one.relative_to(root).as_posix(): one.read_bytes() for one in paths}
 
 
 def test_files_of_the_same_name_go_to_a_folder_of_their_dataset(two, tmp_path):

@@ -20,14 +20,14 @@ which the rows fit, and to a reason where a camera cannot be measured.
 
 from __future__ import annotations
 
+from functools import partial
 import json
 import subprocess
 
 from arm_strokes import Strokes
 from lerobot_streamrec.errors import ConfigError, UnclearDelayError
-from lerobot_streamrec.live.latency.measure import measure_latency
-from lerobot_streamrec.live.latency.offsets import with_offsets, write_offsets
-from lerobot_streamrec.live.session import params_arguments, Session
+from lerobot_streamrec.live.latency.measure import measure_latency, read_offsets
+from lerobot_streamrec.settings.camera_offsets import with_offsets, write_offsets
 import numpy as np
 import pytest
 from recorder_rig.fake_humble import python_module
@@ -74,9 +74,7 @@ def run(*arguments):
 
 
 def offset_of(path, name='front'):
-    with Session(params_arguments(path, ()), NeverStop()) as session:
-        cameras = {one.parameter: one.stream for one in session.read_settings().cameras}
-    return cameras[f'camera.{name}'].offset_ms
+    return read_offsets(path, ros_arguments=(), stop=NeverStop())[name]
 
 
 def test_a_planted_delay_is_found_and_written(rig, file):
@@ -170,8 +168,14 @@ def test_only_the_offset_changes_in_a_file(before, after):
 def test_a_file_from_which_another_value_would_be_read_stays(ros_surroundings, file):
     arguments = ['--ros-args', '-p', 'camera.front.offset_ms:=3.0']
     with pytest.raises(ConfigError, match=r'still read 3\.0 .* by hand: camera\.front\.offset_ms'):
-        write_offsets(file, {'front': -41.0}, ros_arguments=arguments, stop=NeverStop())
+        write_offsets(
+            file,
+            {'front': -41.0},
+            partial(read_offsets, ros_arguments=arguments, stop=NeverStop()),
+        )
     assert file.read_text() == FILE
     assert [one.name for one in file.parent.iterdir()] == [file.name]
-    write_offsets(file, {'wall': 12.0}, ros_arguments=(), stop=NeverStop())
+    write_offsets(
+        file, {'wall': 12.0}, partial(read_offsets, ros_arguments=(), stop=NeverStop())
+    )
     assert (offset_of(file), offset_of(file, 'wall')) == (-5.0, 12.0)

@@ -27,9 +27,9 @@ import subprocess
 import time
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.inspection.arrivals import Stamps
+from lerobot_streamrec.inspection.diagnosis import Level, Remark
 from lerobot_streamrec.installed import streamrec_command
-from lerobot_streamrec.live.arrivals import Stamps
-from lerobot_streamrec.live.diagnosis import Level, Remark
 from lerobot_streamrec.live.init import propose_file as look
 import numpy as np
 from picture_files import jpeg_file
@@ -204,11 +204,11 @@ def test_whatever_is_wrong_is_named(rig, tmp_path):
     expected = {
         'camera.blind': ['sends pictures, but none of them decodes', 'its end is missing'],
         'camera.ahead': [
-            '1.0 h ahead of the clock of this computer',
+            '1.0 h ahead of the clock of the computer',
             'camera.ahead.stamp: receive',
         ],
         'camera.behind': [
-            '1.0 h behind the clock of this computer',
+            '1.0 h behind the clock of the computer',
             'camera.behind.stamp: receive',
         ],
         'camera.zero': ['stamps are zero', 'camera.zero.stamp: receive'],

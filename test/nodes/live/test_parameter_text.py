@@ -19,15 +19,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.inspection.observation import SeenTopic
+from lerobot_streamrec.inspection.parameter_text import parameter_text
+from lerobot_streamrec.inspection.proposal import propose, TASK
+from lerobot_streamrec.inspection.vector_proposal import chosen_vector
 from lerobot_streamrec.installed import record_command
-from lerobot_streamrec.live.observation import SeenTopic
-from lerobot_streamrec.live.parameter_text import parameter_text, write_checked
-from lerobot_streamrec.live.proposal import propose, TASK
 from lerobot_streamrec.live.session import Session
-from lerobot_streamrec.live.vector_proposal import chosen_vector
 from lerobot_streamrec.nodes.graph.topic_types import load_fields
+from lerobot_streamrec.settings.checked_file import write_checked
 import pytest
-from recorder_rig.seen_topics import (
+from recorder_rig.surroundings import NeverStop
+from seen_topics import (
     ARRAY,
     camera,
     COMPRESSED,
@@ -38,13 +40,12 @@ from recorder_rig.seen_topics import (
     TRAJECTORY,
     TWIST,
 )
-from recorder_rig.surroundings import NeverStop
 
 pytestmark = [pytest.mark.ros]
 
 
 def text_of(proposal):
-    return parameter_text(proposal, file_name='robot.yaml', when='2026-01-02 03:04', seconds=5.0)
+    return parameter_text(proposal, file_name='robot.yaml', when='2026-01-02 03:04', looked='5 s')
 
 
 @pytest.fixture

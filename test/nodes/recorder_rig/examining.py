@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from lerobot_streamrec.live.diagnosis import Level, Remark
+from lerobot_streamrec.inspection.diagnosis import Level, Remark
+from lerobot_streamrec.inspection.report import DoctorReport
 from lerobot_streamrec.live.doctor import diagnose
-from lerobot_streamrec.live.report import DoctorReport
 
 from recorder_rig.surroundings import NeverStop
 

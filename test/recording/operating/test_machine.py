@@ -196,7 +196,8 @@ def test_an_episode_that_ends_by_itself_is_told(driver, monkeypatch):
 
 
 def test_an_event_is_one_line_of_json():
-    line = Event('pedal', 'save', True, 'saving "ä"\nnow', 3).as_json(1_800_000_000.25)
+    event = Event('pedal', 'save', True, 'saving "ä"\nnow', 3, text='success')
+    line = event.as_json(1_800_000_000.25)
     assert '\n' not in line
     assert json.loads(line) == {
         'time': '2027-01-15T08:00:00.250Z',
@@ -205,6 +206,9 @@ def test_an_event_is_one_line_of_json():
         'success': True,
         'message': 'saving "ä"\nnow',
         'episode': 3,
+        'repeat': False,
+        'task': None,
+        'text': 'success',
     }
 
 
