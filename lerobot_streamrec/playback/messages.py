@@ -147,25 +147,39 @@ class Numbers:
     :param streams: all streams that were read from the topic
     :param values: values of each stream, ``(rows, d)``
     :param load_class: gives the class of the messages
+    :param is_exact: True if values that would be rounded do not fit; False: a remark names them
     """
 
     def __init__(
-        self, streams: Sequence[PlayedStream], values: Sequence[Values], load_class: LoadClass
+        self,
+        streams: Sequence[PlayedStream],
+        values: Sequence[Values],
+        load_class: LoadClass,
+        *,
+        is_exact: bool = False,
     ) -> None:
         self._load_class = load_class
         self.remarks: list[str] = []
         """The differences from the recorded messages, one sentence each."""
         try:
-            self._prepare(streams, values)
+            rounded = self._prepare(streams, values)
+            if rounded and is_exact:
+                raise VectorError(f'it cannot hold some values of {rounded} exactly')
         except (VectorError, ConfigError) as error:
             joints = as_joints(streams)
-            self._prepare(joints, values)
+            rounded = self._prepare(joints, values)
             self.remarks.append(
                 f'{streams[0].topic} is published as {joints[0].message_type}, not as the '
                 f'recorded {streams[0].message_type}: {error}'
             )
+        if rounded:
+            self.remarks.append(
+                f'the messages on {streams[0].topic} cannot hold some values exactly, such as '
+                f'fractions in integer fields; rounded are {rounded}'
+            )
 
-    def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
+    def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> str:
+        """Prepare messages of the recorded type; return the names of the rounded elements."""
         topic, self.message_type = streams[0].topic, streams[0].message_type
         self.streams = tuple(streams)
         """The streams, with the selectors that read them from the messages."""
@@ -182,11 +196,7 @@ class Numbers:
             if not np.array_equal(before, after.astype(before.dtype), equal_nan=True)
         ]
         self._refuse_misread(streams, len(values[0]))
-        if rounded:
-            self.remarks.append(
-                f'the messages on {topic} cannot hold some values exactly, such as fractions in '
-                f'integer fields; rounded are {", ".join(rounded)}'
-            )
+        return ', '.join(rounded)
 
     def _refuse_misread(self, streams: Sequence[PlayedStream], num_rows: int) -> None:
         """

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 import json
 from typing import Any
 
+from lerobot_streamrec.dataset.format.data_rows import ROW
 from lerobot_streamrec.dataset.format.features import (
     ACTION,
     FeatureSpec,
@@ -39,6 +40,8 @@ from lerobot_streamrec.sync.row_clock import NS_PER_MS
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, is_depth, stored_depth
 import numpy as np
 
+# An import begins a moment after the first messages, which are the first row.
+_PREROLL_S = 1.0
 _PREFIXES = {STATE: 'state', ACTION: 'action'}
 
 
@@ -46,7 +49,8 @@ def parameters_text(plan: ExportPlan) -> str:
     """
     Return the text of a parameter file that fits a bag, by its first episode.
 
-    The pictures of the first camera are the rows, so that no row of an episode is lost.
+    The pictures of the first camera are the rows, and the import begins with the first message
+    of every stream, so that no row of an episode is lost.
 
     :raise DatasetError: if the dataset cannot be read
     """
@@ -78,6 +82,8 @@ def parameters_text(plan: ExportPlan) -> str:
         'features': [*features],
         'feature': features,
         'sync.clock': next(iter(cameras), ''),
+        'preroll_s': _PREROLL_S,
+        'provenance.per_row': ROW in episode.stamps,
         'hil.enabled': INTERVENTION in info.features and INTERVENTION not in parts,
         'subtasks': next(one for one, keys in SUBTASKS.items() if set(keys) == subtasks),
     }

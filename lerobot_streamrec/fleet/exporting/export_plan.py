@@ -114,7 +114,7 @@ class ExportPlan:
         for topic, streams in self.streams(episode).items():
             if not streams[0].is_camera:
                 parts = [one.part_of(values[one.feature]) for one in streams]
-                numbers = Numbers(streams, parts, message_class)
+                numbers = Numbers(streams, parts, message_class, is_exact=True)
                 self._types[topic].add(numbers.message_type)
                 for remark in numbers.remarks:
                     self.tell(remark, topic)
@@ -150,7 +150,7 @@ class ExportPlan:
         if len(self._types[topic]) > 1:
             streams = as_joints(streams)
         parts = [one.part_of(values[one.feature]) for one in streams]
-        return Numbers(streams, parts, message_class)
+        return Numbers(streams, parts, message_class, is_exact=True)
 
     def frames(self, episode: PlayedEpisode, key: str) -> tuple[VideoSurvey, int, int]:
         """Return the survey of a camera's video, the episode's first frame, and their number."""
