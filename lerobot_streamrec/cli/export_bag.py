@@ -97,8 +97,11 @@ def export_bag(
     )
     show_remarks(plan.remarks)
     known = params or next(iter(bag.words.parameter_files), None)
+    if len(plan.order) > 1:
+        each = 'export them to a bag each to import them as several'
+        click.echo(f'note: import makes one episode of a whole bag: {each}', err=True)
     if known is None:
         click.echo('note: --params FILE writes a parameter file that fits the bag', err=True)
-    else:
+    elif len(plan.order) == 1:
         again = streamrec_command('import', out, '--params', known, '--root', 'NEW')
-        click.echo(f'`{again}` makes episodes of it again')
+        click.echo(f'`{again}` makes an episode of it again')

@@ -33,7 +33,9 @@ from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.conversions.cdr import Transform
 from lerobot_streamrec.conversions.robot_yaml import calibration_yaml, transforms_yaml
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.fleet.bag_import import bag_settings
 from lerobot_streamrec.fleet.exporting.bag_messages import message_class
+from lerobot_streamrec.fleet.planning.bag_episodes import plan_episodes
 from lerobot_streamrec.recording.stream_config import StreamConfig
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.mp4.access_units import packet_codec
@@ -284,7 +286,8 @@ def test_events_tell_what_was_said_while_episodes_were_recorded(root, tmp_path):
         robot.go_on(5)
         saving.result(60.0)
         recorder.save().result(60.0)
-    bag = export(root, tmp_path / 'out.mcap')
+    params = tmp_path / 'robot.yaml'
+    bag = export(root, tmp_path / 'out.mcap', '--params', params)
     first, second = instants_of(root, 0), instants_of(root, 1)
     events = events_in(bag)
     assert all(one['success'] and one['source'] == 'export' for one in events)
@@ -292,18 +295,18 @@ def test_events_tell_what_was_said_while_episodes_were_recorded(root, tmp_path):
     told = [tuple(one[key] for key in keys) for one in events]
     assert told == [
         (0, 'start', 'recording episode 0: push the cube', first[0], None),
-        (0, 'subtask', "subtask 'reach'", None, None),
-        (0, 'intervene', 'the policy drives', None, None),
-        (0, 'subtask', "subtask 'grasp'", None, None),
+        (0, 'subtask', "subtask 'reach'", first[0], None),
+        (0, 'intervene', 'the policy drives', first[0], None),
+        (0, 'subtask', "subtask 'grasp'", first[5], None),
         (0, 'pause', 'paused after 8 rows, 0.8 s', None, first[7]),
         (0, 'resume', 'recording continues after 8 rows, 0.8 s', first[8], None),
-        (0, 'intervene', 'a human drives', None, None),
+        (0, 'intervene', 'a human drives', first[11], None),
         (0, 'verdict', "verdict of episode 0: 'success'", None, None),
         (0, 'note', 'notes of episode 0: \'the cube "fell"\'', None, None),
         (0, 'save', 'saving episode 0 (14 rows, 1.4 s)', None, first[-1]),
         (0, 'saved', 'episode 0: 14 rows, 1.4 s', None, None),
         (1, 'start', 'recording episode 1: pull', second[0], None),
-        (1, 'intervene', 'a human drives', None, None),
+        (1, 'intervene', 'a human drives', second[0], None),
         (1, 'save', 'saving episode 1 (5 rows, 0.5 s)', None, second[-1]),
         (1, 'saved', 'episode 1: 5 rows, 0.5 s', None, None),
     ]
@@ -319,6 +322,22 @@ def test_events_tell_what_was_said_while_episodes_were_recorded(root, tmp_path):
     assert first[7] < received['pause'] < first[8] < received['resume'] < first[9]
     stamps = stamps_of(bag, '/joint_states')
     assert stamps == [*first, *second]
+    settings = bag_settings(bag, params, '', {'root': str(root)})
+    spans = plan_episodes(bag, 'events', settings, '')
+    assert not bag.remarks
+    assert [(one.task, one.first_row_ns, one.last_row_ns) for one in spans] == [
+        ('push the cube', first[0], first[-1]),
+        ('pull', second[0], second[-1]),
+    ]
+    assert spans[0].texts == {'verdict': 'success', 'notes': 'the cube "fell"'}
+    assert [str(one.command) for one in spans[0].marks] == [
+        'subtask reach',
+        'intervene off',
+        'subtask grasp',
+        'pause',
+        'resume',
+        'intervene on',
+    ]
 
 
 def test_a_dataset_of_another_recorder_gets_topics_and_parameters(
@@ -331,6 +350,7 @@ def test_a_dataset_of_another_recorder_gets_topics_and_parameters(
     told = capsys.readouterr().err
     assert 'it is published on /state as sensor_msgs/msg/JointState' in told
     assert '--params FILE writes a parameter file that fits the bag' in told
+    assert 'import makes one episode of a whole bag' in told
     received = [at for _, at, _ in messages_on(bag, '/state')]
     assert len(received) == 25
     assert received == sorted(set(received))

@@ -44,7 +44,7 @@ from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.fleet.exporting.bag_messages import message_bytes, message_class
 from lerobot_streamrec.fleet.exporting.export_plan import ExportPlan
 from lerobot_streamrec.fleet.exporting.export_tracks import Outgoing
-from lerobot_streamrec.recording.operating.command import Verb
+from lerobot_streamrec.recording.operating.command import OFF, ON, Verb
 from lerobot_streamrec.recording.operating.events import Event, SAVED
 from lerobot_streamrec.settings.transports import camera_info_topic
 from lerobot_streamrec.sync.row_clock import NS_PER_S
@@ -164,11 +164,12 @@ class Words:
         row, fps = episode.row, episode.info.fps
         begun_ns, ended_ns = (instants_ns[place] + late_ns + 1 for place in (0, -1))
         task = _task_of(episode)
-        told = {'first_row_ns': instants_ns[0], 'task': task}
+        told: dict[str, Any] = {'first_row_ns': instants_ns[0], 'task': task}
         yield begun_ns, Verb.START.value, f'recording episode {row.episode_index}: {task}', told
-        for place, verb, sentence in self._marks(episode):
+        for place, verb, sentence, said in self._marks(episode):
             receive_ns = instants_ns[place] + early_ns - 1 if place else begun_ns + 1
-            yield receive_ns, verb.value, sentence, {}
+            told = {'first_row_ns': instants_ns[place], 'text': said}
+            yield receive_ns, verb.value, sentence, told
         for cut in cuts_within(episode.cuts, row.length):
             last_ns, first_ns = instants_ns[cut.row - 1 : cut.row + 1]
             length = f'{cut.row} rows, {cut.row / fps:.1f} s'
@@ -181,15 +182,15 @@ class Words:
         for verb, name in ((Verb.VERDICT, VERDICT), (Verb.NOTE, NOTES)):
             if text := texts.get(name):
                 sentence = f'{name} of episode {row.episode_index}: {text!r}'
-                yield ended_ns, verb.value, sentence, {}
+                yield ended_ns, verb.value, sentence, {'text': text}
         length = f'{row.length} rows, {row.length / fps:.1f} s'
         told = {'last_row_ns': instants_ns[-1], 'texts': texts}
         sentence = f'saving episode {row.episode_index} ({length})'
         yield ended_ns + 1, Verb.SAVE.value, sentence, told
         yield ended_ns + 2, SAVED, f'episode {row.episode_index}: {length}', {}
 
-    def _marks(self, episode: PlayedEpisode) -> Iterator[tuple[int, Verb, str]]:
-        """Yield what holds from a row on, with that row."""
+    def _marks(self, episode: PlayedEpisode) -> Iterator[tuple[int, Verb, str, str]]:
+        """Yield what holds from a row on: the row, the verb, and a sentence with its text."""
         try:
             subtasks = parse_subtasks(episode.record.get('subtasks', ()))
         # These errors occur if somebody has edited the file.
@@ -197,13 +198,13 @@ class Words:
             subtasks = ()
         for one in subtasks:
             if 0 <= one.row < episode.row.length:
-                yield one.row, Verb.SUBTASK, f'subtask {one.text!r}'
+                yield one.row, Verb.SUBTASK, f'subtask {one.text!r}', one.text
         features = {one.feature for same in self._plan.streams(episode).values() for one in same}
         if INTERVENTION in episode.info.features and INTERVENTION not in features:
             flags = episode.values([INTERVENTION])[INTERVENTION][:, 0].astype(bool)
             for place in [0, *(np.flatnonzero(np.diff(flags)) + 1).tolist()]:
                 sentence = 'a human drives' if flags[place] else 'the policy drives'
-                yield place, Verb.INTERVENE, sentence
+                yield place, Verb.INTERVENE, sentence, ON if flags[place] else OFF
 
 
 def _task_of(episode: PlayedEpisode) -> str:
