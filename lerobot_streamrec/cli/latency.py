@@ -123,8 +123,7 @@ def latency(
     else:
         cameras, read = _measure_robot(params, seconds, ros_arguments)
     wanted = {one.name: one.wanted_ms for one in cameras if one.wanted_ms is not None}
-    is_written = write and bool(wanted)
-    if is_written:
+    if is_written := write and bool(wanted):
         write_offsets(params, wanted, read)
     found = {one.name: one.found for one in cameras}
     if as_json:

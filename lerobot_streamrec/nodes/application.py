@@ -64,6 +64,8 @@ EXIT_BUG = 3
 _END_TIMEOUT_S = 7.0
 _STOP_TIMEOUT_S = 1.0
 _PREVIEWS_END_S = 0.4
+_DELIVERY_TIMEOUT_S = 2.0
+_MIN_DELIVERY_S = 0.3
 _POLL_S = 0.2
 # The period at which subscribers look for publishers. Discovery itself takes up to 3 s.
 _LOOK_PERIOD_S = 0.5
@@ -254,6 +256,8 @@ class _Application:
             exit_status = EXIT_OK if is_complete else EXIT_LOST
             self._log.info('ended' if is_complete else 'ended, but not every episode was saved')
         if is_quiet:
+            left_s = max(_MIN_DELIVERY_S, deadline_s - time.monotonic())
+            self._services.wait_for_delivery(min(left_s, _DELIVERY_TIMEOUT_S))
             self._node.destroy_node()
         return exit_status
 

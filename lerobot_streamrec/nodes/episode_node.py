@@ -17,7 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
+import math
 import time
 from typing import Any
 
@@ -52,6 +54,7 @@ from lerobot_streamrec.settings.sample_reader import topics_about_robot
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 import rclpy.task
@@ -79,6 +82,7 @@ _DIAGNOSTICS_EVERY = 2
 # The precision with which automatic episodes begin and end.
 _AUTOMATIC_PERIOD_S = 0.05
 _CUES_END_S = 1.0
+_ANSWER_DELIVERY_S = 0.5
 
 
 class EpisodeServices:
@@ -107,7 +111,7 @@ class EpisodeServices:
         self._log: Any = node.get_logger()
         self._recorder = recorder
         self._reader = reader
-        self._num_statuses = self._num_unanswered = 0
+        self._num_statuses, self._num_unanswered, self._answered_s = 0, 0, -math.inf
         self._waiting: list[rclpy.task.Future] = []
         self._namesakes = Namesakes(node)
         values = {'fps': str(settings.recorder.fps), **self._namesakes.identity}
@@ -187,6 +191,21 @@ class EpisodeServices:
         await self._wait_for(self._reader.call(self._publish_status))
         self._cues.close(_CUES_END_S)
 
+    def wait_for_delivery(self, timeout_s: float) -> None:
+        """
+        Wait until the last status and the last answers have arrived; once the executor has ended.
+
+        Destroying the node drops messages that a busy receiver has not read yet. Only topics
+        report what arrived. Whoever reads the status has received the answers before it; callers
+        that do not read it get a moment.
+
+        :param timeout_s: longest time to wait, in seconds
+        """
+        # Some middlewares cannot tell which messages have arrived.
+        with suppress(RuntimeError):
+            self._status.wait_for_all_acked(Duration(seconds=timeout_s))
+        time.sleep(max(0.0, self._answered_s + _ANSWER_DELIVERY_S - time.monotonic()))
+
     def _end_recorder(self) -> Future[DatasetInfo]:
         self._room.read_waiting()
         self.machine.end()
@@ -220,6 +239,7 @@ class EpisodeServices:
         finally:
             self._num_unanswered -= 1
         response.success, response.message = answer.success, answer.message
+        self._answered_s = time.monotonic()
         return response
 
     def _on_command(self, message: String, _info: MessageInfo) -> None:

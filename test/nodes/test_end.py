@@ -94,6 +94,22 @@ def begin_episode(rig, parameters=SMALL, num_rows=10, picture=None):
 def noisy_picture():
     return NumberedPicture(noise=True, height=MIN_HEIGHT + 64)
 
+# The recorder, which says when its last status has arrived, and when it leaves the graph.
+DELIVERING = """
+import sys
+from lerobot_streamrec.nodes import record_main
+from rclpy.node import Node
+from rclpy.publisher import Publisher
+wait, destroy = Publisher.wait_for_all_acked, Node.destroy_node
+def wait_and_tell(self, *arguments):
+    print('arrived on', self.topic_name, wait(self, *arguments), flush=True)
+def destroy_and_tell(self):
+    print('left as', self.get_name(), flush=True)
+    destroy(self)
+Publisher.wait_for_all_acked, Node.destroy_node = wait_and_tell, destroy_and_tell
+sys.exit(record_main.main(sys.argv[1:]))
+"""
+
 
 @ALL
 def test_a_running_episode_is_saved(rig, number, keep_dataset):
@@ -244,6 +260,12 @@ def log_of(rig, program, meanwhile):
 def test_the_executor_is_not_taken_apart_while_its_thread_spins(rig):
     """On a busy machine the thread found what it used gone: the recorder ended with status 3."""
     assert 'taken apart while there spin []' in log_of(rig, WATCHED, lambda: None)
+
+
+def test_the_last_messages_arrive_before_the_recorder_leaves(rig):
+    """A node that leaves the graph takes those with it that a busy listener has not read."""
+    log = log_of(rig, DELIVERING, lambda: rig.operator().wait_for_recorder())
+    assert log.index('arrived on /episode/status True') < log.index('left as episode\n'), log
 
 
 def test_a_thread_that_never_ends_costs_neither_the_episode_nor_the_end(rig):

@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // The console's page: it shows one recorder, and sends commands to it.
 
 import { html, render, useEffect, useMemo, useState } from './vendor/htm-preact.module.js';

@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // Live pictures of all cameras, with the first picture of a reference episode over them.
 
 import { html, useEffect, useRef, useState } from './vendor/htm-preact.module.js';

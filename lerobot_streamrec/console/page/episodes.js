@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // The list of recorded episodes, with verdicts, notes and the histogram of lengths.
 
 import { html, useEffect, useState } from './vendor/htm-preact.module.js';

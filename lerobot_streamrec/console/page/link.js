@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // The page's connection to the console: state and events, previews, and commands.
 
 const STALE_MS = 3000;

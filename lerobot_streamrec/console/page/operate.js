@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // The upper part of the page: the phase, the buttons, the task, and what keeps an episode from starting.
 
 import { html, useEffect, useRef, useState } from './vendor/htm-preact.module.js';

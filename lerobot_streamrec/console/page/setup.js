@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // The first run: what the graph offers, and what of it is recorded.
 
 import { html, useEffect, useRef, useState } from './vendor/htm-preact.module.js';

@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // The health of each stream as bars, and the newest numbers as small plots.
 
 import { html, useEffect, useRef, useState } from './vendor/htm-preact.module.js';

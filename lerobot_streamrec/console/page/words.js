@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 // Numbers and times as people read them.
 
 /** Return a duration such as 1:04.5 */

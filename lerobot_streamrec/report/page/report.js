@@ -1,3 +1,4 @@
+// Copyright 2026 lerobot_streamrec contributors, license Apache-2.0
 'use strict';
 // The plots of an episode are made when it comes into view and removed when it leaves it, so that
 // a page of a thousand episodes holds only a few canvases.
