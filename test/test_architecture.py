@@ -53,8 +53,9 @@ FLOORS: dict[str, set[str]] = {
     'report': _BELOW_ALL | {'video', 'dataset'},
     'settings': _BELOW_SETTINGS,
     'inspection': _BELOW_SHELLS,
-    'fleet': _BELOW_SHELLS | {'inspection'},
-    'nodes': _BELOW_SHELLS,
+    'playback': _BELOW_SHELLS,
+    'fleet': _BELOW_SHELLS | {'inspection', 'playback'},
+    'nodes': _BELOW_SHELLS | {'playback'},
     'live': _BELOW_SHELLS | {'inspection', 'nodes'},
     'cli': _BELOW_SHELLS | {'inspection', 'report', 'fleet'},
     'console': _BELOW_SHELLS | {'inspection', 'nodes', 'live', 'report'},
@@ -71,7 +72,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
     'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'clients'),
     'live': ('', 'latency'),
-    'fleet': ('reading', 'planning', '', 'sync'),
+    'fleet': ('reading', 'planning', 'exporting', '', 'sync'),
 }
 
 OWNERS = (
@@ -124,7 +125,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
     # Jinja, rosbags and Rerun are optional packages, which only these commands need.
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
-    PurePosixPath(PACKAGE, 'cli', 'import_bag.py'): set(),
+    PurePosixPath(PACKAGE, 'cli', 'bags.py'): set(),
     # With --root it looks at a dataset, and needs no ROS.
     PurePosixPath(PACKAGE, 'cli', 'latency.py'): {'live', 'nodes'},
     PurePosixPath(PACKAGE, 'cli', 'view.py'): set(),
@@ -378,7 +379,7 @@ def test_a_wrong_import_is_found(path, source, complaint):
     [
         ('dataset/a.py', 'dataset.check.rows', 'check.rows, which stands above it'),
         ('dataset/takes/a.py', 'dataset.repair.plan', 'dataset.repair.plan, which'),
-        ('nodes/topics/a.py', 'nodes.replay.messages', 'nodes.replay.messages, which'),
+        ('nodes/topics/a.py', 'nodes.replay.schedule', 'nodes.replay.schedule, which'),
         ('dataset/cellar/a.py', 'errors', 'cellar is no room of dataset'),
         ('sync/deep/a.py', 'errors', 'deep is no room of sync'),
     ],

@@ -23,9 +23,9 @@ import sys
 from typing import NoReturn
 
 import click
+from lerobot_streamrec.cli.bags import export_bag, import_bags
 from lerobot_streamrec.cli.check import check
 from lerobot_streamrec.cli.codecs import codecs
-from lerobot_streamrec.cli.import_bag import import_bags
 from lerobot_streamrec.cli.info import info
 from lerobot_streamrec.cli.latency import latency
 from lerobot_streamrec.cli.rebuild import compact, delete, label, merge
@@ -49,6 +49,7 @@ _COMMANDS = (
     delete,
     doctor,
     encode,
+    export_bag,
     frames,
     import_bags,
     info,

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Calibrations and static transforms as YAML, in the forms that ROS people read.
+Calibrations and static transforms as YAML, in the forms that ROS people read, and back.
 
 A stamp is no part of them, so the same calibration always has the same text.
 """
@@ -20,11 +20,13 @@ A stamp is no part of them, so the same calibration always has the same text.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 import json
 import math
 from typing import Any
 
 from lerobot_streamrec.conversions.cdr import Transform
+import yaml
 
 _MATRICES = {
     'camera_matrix': ('k', 3),
@@ -64,6 +66,39 @@ def calibration_yaml(camera_name: str, info: Any) -> bytes:
     return _encoded(lines)
 
 
+def fill_calibration(content: bytes, info: Any) -> None:
+    """
+    Put a calibration into a message.
+
+    :param content: text from ``calibration_yaml``
+    :param info: sensor_msgs/CameraInfo, or an object with its fields, that has its defaults
+    :raise ValueError: if the text is none
+    """
+    with _refusing():
+        found = yaml.safe_load(content)
+        info.width, info.height = int(found['image_width']), int(found['image_height'])
+        info.distortion_model = str(found['distortion_model'])
+        info.header.frame_id = str(found['frame_id'])
+        for key, (name, _) in _MATRICES.items():
+            values = [float(one) for one in found[key]['data']]
+            if name == 'd':
+                info.d.extend(values)
+            else:
+                getattr(info, name)[:] = values
+        info.binning_x, info.binning_y = (int(found.get(f'binning_{one}', 0)) for one in 'xy')
+        for name, value in found.get('roi', {}).items():
+            setattr(info.roi, name, value)
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Raise a ValueError for a text that somebody has edited."""
+    try:
+        yield
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f'it cannot be read: {" ".join(str(error).split())}') from error
+
+
 def _region(info: Any) -> Iterator[str]:
     """Yield the part of the sensor that the pictures show, unless it is the whole."""
     if info.binning_x or info.binning_y:
@@ -88,6 +123,24 @@ def transforms_yaml(transforms: Iterable[Transform]) -> bytes:
             f'  rotation: {_named("xyzw", one.rotation)}',
         ]
     return _encoded(lines)
+
+
+def transforms_in(content: bytes) -> list[Transform]:
+    """
+    Return the transforms in a text from ``transforms_yaml``.
+
+    :raise ValueError: if the text is none
+    """
+    with _refusing():
+        return [
+            Transform(
+                str(one['frame_id']),
+                str(one['child_frame_id']),
+                tuple(float(one['translation'][name]) for name in 'xyz'),
+                tuple(float(one['rotation'][name]) for name in 'xyzw'),
+            )
+            for one in yaml.safe_load(content)['transforms'] or ()
+        ]
 
 
 def _named(names: Sequence[str], values: Sequence[float]) -> str:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from lerobot_streamrec.dataset.format.episode_table import BAG
@@ -185,7 +186,7 @@ class EpisodeSteps:
         is_continued = previous is not None and previous.last_row_ns == (first_ns or 0) - 1
         known = KnownRows(first_ns, _last_row_ns(span, span.marks, first_ns), is_continued)
         yield _Due(span.begin_ns - 1, first_ns)
-        before = [one for one in span.marks if one.receive_ns <= span.begin_ns]
+        before = list(takewhile(partial(_is_before, span), span.marks))
         start = partial(self._start, span.task or self._task, known, before)
         if error := (yield from self._try(start, span.begin_ns, span.end_ns)):
             self.failures.append(f'{planned.place}: no episode could begin: {error}')
@@ -279,6 +280,11 @@ class EpisodeSteps:
                 f'{planned.place}: its {which} row is {off_s:+.3f} s from that of the recording, '
                 'because the bag lacks messages'
             ] = None
+
+
+def _is_before(span: Span, mark: Mark) -> bool:
+    """Return whether a mark says who drives when the episode begins."""
+    return mark.command.verb is Verb.INTERVENE and mark.receive_ns <= span.begin_ns
 
 
 def _last_row_ns(span: Span, later: Sequence[Mark], first_ns: int | None) -> int | None:

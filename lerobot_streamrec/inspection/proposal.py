@@ -28,14 +28,13 @@ from lerobot_streamrec.inspection.observation import (
 from lerobot_streamrec.inspection.vector_proposal import propose_vectors, VectorProposal
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.settings.camera_names import (
-    base_topic,
     camera_groups,
     camera_names,
     DEPTH_SUFFIX,
     is_read_transport,
     preference,
 )
-from lerobot_streamrec.settings.transports import ENCODED, PICTURE_TYPES
+from lerobot_streamrec.settings.transports import base_topic, ENCODED, PICTURE_TYPES
 
 TASK = 'Say here what the robot is to do'
 ROOT = '~/datasets/my_dataset'

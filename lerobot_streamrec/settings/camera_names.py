@@ -19,7 +19,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 import re
 
-_TRANSPORTS = ('compressed', 'compressedDepth', 'theora', 'ffmpeg', 'zstd', 'foxglove')
+from lerobot_streamrec.settings.transports import base_topic
+
 _READ = ('compressed', 'compressedDepth', 'ffmpeg', 'foxglove')
 DEPTH_SUFFIX = '/compressedDepth'
 
@@ -30,12 +31,6 @@ _LIKED = ('image_raw', 'image_color', 'image_rect_color', 'image_rect', 'image_r
 # Words that occur in so many topics that they identify no camera.
 _EMPTY_WORDS = {'camera', 'cameras', 'color', 'colour', 'rgb', 'sensors', 'sensor', 'raw', 'robot'}
 _DEPTH_WORD = re.compile(r'\w*depth\w*')
-
-
-def base_topic(topic: str) -> str:
-    """Return the base topic of an image_transport topic; any other topic is returned as it is."""
-    base, _, last = topic.rpartition('/')
-    return base if base and last in _TRANSPORTS else topic
 
 
 def is_read_transport(topic: str) -> bool:

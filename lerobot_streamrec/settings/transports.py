@@ -102,6 +102,12 @@ def choose_topic(
 _TRANSPORTS_BELOW = (*ENCODED, _DEPTH_SUFFIX.strip('/'), 'theora', 'zstd')
 
 
+def base_topic(topic: str) -> str:
+    """Return the base topic of an image_transport topic; any other topic is returned as it is."""
+    base, _, last = topic.rpartition('/')
+    return base if base and last in _TRANSPORTS_BELOW else topic
+
+
 def camera_info_topic(topic: str) -> str:
     """
     Return the topic of a camera's calibration: ``camera_info`` beside its base topic.
@@ -110,7 +116,4 @@ def camera_info_topic(topic: str) -> str:
 
     :param topic: full name of the camera's base topic, or of one of encoded pictures
     """
-    base, _, name = topic.rpartition('/')
-    if name in _TRANSPORTS_BELOW:
-        base = base.rpartition('/')[0]
-    return f'{base}/camera_info'
+    return f'{base_topic(topic).rpartition("/")[0]}/camera_info'

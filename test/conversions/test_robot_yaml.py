@@ -27,7 +27,12 @@ from cdr_writer import CdrWriter
 from hypothesis import given
 from hypothesis import strategies as st
 from lerobot_streamrec.conversions.cdr import read_transforms, Transform
-from lerobot_streamrec.conversions.robot_yaml import calibration_yaml, transforms_yaml
+from lerobot_streamrec.conversions.robot_yaml import (
+    calibration_yaml,
+    fill_calibration,
+    transforms_in,
+    transforms_yaml,
+)
 from lerobot_streamrec.errors import MessageError
 import pytest
 import yaml
@@ -108,6 +113,33 @@ def transforms(draw):
         draw(st.tuples(*[NUMBERS] * 3)),
         draw(st.tuples(*[NUMBERS] * 4)),
     )
+
+
+@given(values=st.lists(NUMBERS, min_size=9, max_size=9), frame=NAMES)
+def test_a_calibration_goes_back_into_a_message(values, frame):
+    info = camera_info(k=values, d=values[:5], frame_id=frame, x_offset=1, do_rectify=True)
+    made = camera_info(k=[0.0] * 9, r=[0.0] * 9, p=[0.0] * 12, frame_id='')
+    fill_calibration(calibration_yaml('front', info), made)
+    assert all(map(is_same, made.k, values))
+    assert all(map(is_same, made.d, values[:5]))
+    assert (made.r, made.p, made.roi) == (info.r, info.p, info.roi)
+    assert (made.width, made.height, made.header.frame_id) == (640, 480, frame)
+
+
+@given(one=transforms())
+def test_transforms_are_read_from_their_text(one):
+    (read,) = transforms_in(transforms_yaml([one]))
+    assert (read.frame_id, read.child_frame_id) == (one.frame_id, one.child_frame_id)
+    assert all(map(is_same, read.translation, one.translation))
+    assert all(map(is_same, read.rotation, one.rotation))
+    assert transforms_in(transforms_yaml([])) == []
+
+
+@pytest.mark.parametrize('content', [b'{', b'[]', b'transforms: [1]', b'image_width: x', b'\xff'])
+def test_a_text_that_somebody_has_edited_is_refused(content):
+    for read in (lambda: transforms_in(content), lambda: fill_calibration(content, camera_info())):
+        with pytest.raises(ValueError, match='it cannot be read: '):
+            read()
 
 
 @given(one=transforms())

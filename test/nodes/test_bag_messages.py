@@ -36,8 +36,11 @@ from lerobot_streamrec.conversions.elements import find_elements
 from lerobot_streamrec.conversions.message_types import DEFAULT_TYPES
 from lerobot_streamrec.conversions.robot_yaml import calibration_yaml
 from lerobot_streamrec.conversions.vector_bytes import VectorBytesReader
+from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.fleet.exporting.bag_messages import message_bytes, message_class, STORE
 from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from lerobot_streamrec.nodes.graph.topic_types import decode, fields_of
+from lerobot_streamrec.settings.transports import ENCODED_READERS
 from rclpy.serialization import serialize_message
 
 pytestmark = [pytest.mark.ros]
@@ -143,6 +146,23 @@ def compare_numbers(bag, message_type, sent):
             assert values.dtype.kind.replace('u', 'i') == by_rclpy.dtype.kind.replace('u', 'i')
             assert values.tolist() == by_rclpy.tolist()
     assert len(decoded) <= 4
+
+
+def test_new_messages_have_the_fields_and_defaults_of_rclpy():
+    """All types of ROS that are installed; a type of a newer distribution may have more fields."""
+    num_compared = 0
+    for name in STORE.fielddefs.keys() - ENCODED_READERS.keys():
+        try:
+            installed = load_class(name)
+        except ConfigError:
+            continue
+        made = message_class(name)
+        if made.get_fields_and_field_types() != installed.get_fields_and_field_types():
+            assert name.startswith(('rcl_interfaces/', 'rosbag2_interfaces/')), name
+            continue
+        assert repr(decode(bytes(message_bytes(made(), name)), installed)) == repr(installed())
+        num_compared += 1
+    assert num_compared > 80
 
 
 def test_a_calibration_in_a_bag_has_the_text_that_live_recording_gives_it(tmp_path):

@@ -29,7 +29,7 @@ from examples.demo.drawing import read_frame_number
 from geometry_msgs.msg import WrenchStamped
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.replay.replay import run
-from lerobot_streamrec.nodes.replay.streams import TopicWatch
+from lerobot_streamrec.nodes.replay.topic_watch import TopicWatch
 import numpy as np
 import pytest
 from recorder_rig.datasets import columns, pictures, record

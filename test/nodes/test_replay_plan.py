@@ -24,6 +24,7 @@ from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
+from filled_messages import load_class
 from lerobot_streamrec.conversions.selector import parse_selectors
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.features import (
@@ -39,9 +40,9 @@ from lerobot_streamrec.dataset.format.info import DatasetInfo, with_defaults
 from lerobot_streamrec.dataset.format.layout import FileIndex
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.replay.messages import Numbers
 from lerobot_streamrec.nodes.replay.schedule import ReplaySettings, schedule_of, stream_instants
-from lerobot_streamrec.nodes.replay.streams import plan_of
+from lerobot_streamrec.playback.messages import Numbers
+from lerobot_streamrec.playback.streams import plan_of
 from lerobot_streamrec.sync.row_clock import Policy
 import numpy as np
 import pytest
@@ -158,7 +159,7 @@ def test_without_a_record_topics_are_made_of_keys():
         'matrix': ('/matrix', JOINTS),
     }
     assert {one.key: one.names for one in plan.streams}['matrix'] == tuple('012345')
-    assert 'note is not replayed: it has no numbers (string)' in plan.remarks
+    assert 'note is left out: it has no numbers (string)' in plan.remarks
     assert f'the messages of {STATE} are not described: it is published on /state' in str(
         plan.remarks
     )
@@ -281,11 +282,11 @@ def test_without_stamps_of_rows_the_record_tells_the_beginning_and_the_pauses():
 def test_what_cannot_be_put_back_is_published_as_joints_and_what_is_rounded_is_told():
     plan = plan_of(make_episode(STREAMS))
     action = plan.streams[-1]
-    numbers = Numbers([action], [np.array([[1.0], [2.5]], np.float32)])
+    numbers = Numbers([action], [np.array([[1.0], [2.5]], np.float32)], load_class)
     assert numbers.message_type == 'std_msgs/msg/Int16'
     assert 'rounded are action x' in numbers.remarks[0]
     unknown = replace(action, message_type='nobody_msgs/msg/Has')
-    numbers = Numbers([unknown], [np.array([[1.0], [2.5]], np.float32)])
+    numbers = Numbers([unknown], [np.array([[1.0], [2.5]], np.float32)], load_class)
     assert numbers.message_type == JOINTS
     assert '/command is published as sensor_msgs/msg/JointState, not as' in numbers.remarks[0]
     message = numbers.message(1)
@@ -298,9 +299,9 @@ def test_every_row_has_to_be_read_from_its_message():
     told = {'type': 'sensor_msgs/msg/PointCloud2', 'selectors': selectors, 'names': names}
     features = {STATE: vector_feature(tuple(names))}
     (skin,) = plan_of(make_episode({STATE: {'topic': '/skin', **told}}, features)).streams
-    good = Numbers([skin], [np.array([[4.0, 7.0], [5.0, 7.0]], np.float32)])
+    good = Numbers([skin], [np.array([[4.0, 7.0], [5.0, 7.0]], np.float32)], load_class)
     assert (good.message_type, good.message(1).fields[0].offset) == (told['type'], 5)
-    bad = Numbers([skin], [np.array([[4.0, 7.0], [5.0, 8.0]], np.float32)])
+    bad = Numbers([skin], [np.array([[4.0, 7.0], [5.0, 8.0]], np.float32)], load_class)
     assert bad.message_type == JOINTS
     assert 'fields has no element whose datatype is 7; found 8' in bad.remarks[0]
 
@@ -311,7 +312,7 @@ def test_points_of_a_cloud_are_published_as_joints():
     features = {STATE: vector_feature(tuple(names))}
     (skin,) = plan_of(make_episode({STATE: {'topic': '/skin', **told}}, features)).streams
     assert skin.message_type == told['type']
-    numbers = Numbers([skin], [np.array([[1.0, 2.5]], np.float32)])
+    numbers = Numbers([skin], [np.array([[1.0, 2.5]], np.float32)], load_class)
     assert numbers.message_type == JOINTS
     assert 'points[0:2].z selects points of a cloud, which are not made' in numbers.remarks[0]
     message = numbers.message(0)
@@ -323,7 +324,7 @@ def test_topics_of_several_features_bring_all_of_them_in_one_message():
     arm = plan.streams[1]
     selectors = parse_selectors('action', ['effort[q]'])
     effort = replace(arm, key='action', selectors=selectors, names=('q',))
-    numbers = Numbers([arm, effort], [np.array([[1.0, 2.0]]), np.array([[3.0]])])
+    numbers = Numbers([arm, effort], [np.array([[1.0, 2.0]]), np.array([[3.0]])], load_class)
     message = numbers.message(0)
     assert message.name == ['x', 'q']
     assert [list(one) for one in (message.position, message.velocity, message.effort)] == [

@@ -22,12 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
-from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, read_row_stamps
+from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, read_row_stamps, ROW
 from lerobot_streamrec.dataset.format.episode_index import read_episodes
 from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.info import DatasetInfo, read_info
-from lerobot_streamrec.dataset.format.layout import row_stamps_path, VIDEO_PATH
-from lerobot_streamrec.dataset.format.take_record import read_record
+from lerobot_streamrec.dataset.format.layout import RECORDS, row_stamps_path, VIDEO_PATH
+from lerobot_streamrec.dataset.format.take_record import (
+    Cut,
+    instant_ns,
+    parse_cuts,
+    read_record,
+)
 from lerobot_streamrec.durable import folder_written_beside
 from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig, stored_depth
@@ -158,6 +163,25 @@ class PlayedEpisode:
         """
         return EpisodeValues(self.root, self.info, keys).of(self.row)
 
+    @property
+    def cuts(self) -> tuple[Cut, ...]:
+        """The pauses in the episode; none if the record does not tell them."""
+        try:
+            return parse_cuts(self.record.get('cuts', ()))
+        # These errors occur if somebody has edited the file.
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return ()
+
+    def instants_ns(self) -> npt.NDArray[np.int64] | None:
+        """Return the instants of the rows, ``(rows,)``; None if they are not stored."""
+        if ROW in self.stamps:
+            return self.stamps[ROW]
+        start_ns = self.record.get('start_stamp_ns')
+        if not isinstance(start_ns, int):
+            return None
+        cuts, rows = self.cuts, range(self.row.length)
+        return np.array([instant_ns(start_ns, self.info.fps, cuts, row) for row in rows], np.int64)
+
 
 def open_episode(root: Path, episode: int) -> PlayedEpisode:
     """
@@ -181,7 +205,9 @@ def open_episode(root: Path, episode: int) -> PlayedEpisode:
     row = read_episodes(root, info)[episode]
     number = row.episode_index
     told_by, streams = None, {}
-    for other in sorted(range(num_episodes), key=lambda one: (abs(one - number), one)):
+    # Other recorders keep none.
+    recorded = range(num_episodes) if (root / RECORDS).is_dir() else ()
+    for other in sorted(recorded, key=lambda one: (abs(one - number), one)):
         found = (read_record(root, other) or {}).get('streams')
         if isinstance(found, dict) and found:
             told_by, streams = other, found

@@ -103,11 +103,7 @@ class BagTypes:
         store = self._store(name)
         if store is None:
             return None
-        return {
-            field: _type_text(kind)
-            for field, kind in store.fielddefs[name][1]
-            if field != _NO_FIELD
-        }
+        return {field: type_text(kind) for field, kind in fields_in(store, name)}
 
     def decode(self, type_name: str, data: bytes) -> Any:
         """
@@ -152,6 +148,11 @@ class BagTypes:
             self._distributions.remove(found)
             self._distributions.insert(0, found)
         return _stock(found)
+
+
+def fields_in(store: Typestore, name: str) -> list[tuple[str, FieldDesc]]:
+    """Return the fields of a type in a store, and how Rosbags describes their types."""
+    return [(field, kind) for field, kind in store.fielddefs[name][1] if field != _NO_FIELD]
 
 
 @cache
@@ -206,7 +207,7 @@ def _used_types(types: Typesdict) -> Iterator[str]:
                     yield name
 
 
-def _type_text(kind: FieldDesc) -> str:
+def type_text(kind: FieldDesc) -> str:
     """Return the type of a field as ``get_fields_and_field_types`` writes it."""
     match kind:
         case (Nodetype.BASE, (str(name), limit)):
@@ -214,7 +215,7 @@ def _type_text(kind: FieldDesc) -> str:
         case (Nodetype.NAME, str(name)):
             return name.replace('/msg/', '/')
         case (Nodetype.ARRAY, (element, length)):
-            return f'{_type_text(element)}[{length}]'
+            return f'{type_text(element)}[{length}]'
         case (Nodetype.SEQUENCE, (element, limit)):
-            return f'sequence<{_type_text(element)}{f", {limit}" if limit else ""}>'
+            return f'sequence<{type_text(element)}{f", {limit}" if limit else ""}>'
     raise AssertionError(kind)

@@ -32,7 +32,6 @@ from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
 from lerobot_streamrec.nodes.graph.ros_start import run_node
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class
-from lerobot_streamrec.nodes.replay.messages import Numbers, Pictures
 from lerobot_streamrec.nodes.replay.schedule import (
     Instants,
     read_replay_settings,
@@ -41,7 +40,9 @@ from lerobot_streamrec.nodes.replay.schedule import (
     Step,
     stream_instants,
 )
-from lerobot_streamrec.nodes.replay.streams import plan_of, PlayedStream, TopicWatch
+from lerobot_streamrec.nodes.replay.topic_watch import TopicWatch
+from lerobot_streamrec.playback.messages import Numbers, Pictures
+from lerobot_streamrec.playback.streams import plan_of, PlayedStream
 from lerobot_streamrec.settings.parameter_reader import USE_SIM_TIME
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 from rclpy.duration import Duration
@@ -68,6 +69,7 @@ _ARRIVE_S = 5.0
 # A subscriber on a busy machine may lag by seconds, and must not lose messages because of that.
 _MIN_DEPTH, _MAX_DEPTH = 10, 200
 _MAX_BYTES = 64 * 2**20
+_load_class = partial(load_message_class, 'the type')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,12 +178,13 @@ class Replay:
         source: Pictures | Numbers
         if first.is_camera:
             is_endless = self._settings.is_endless
-            source = Pictures(self._episode, first, is_endless=is_endless)
+            source = Pictures(self._episode, first, _load_class, is_endless=is_endless)
             self._pictures.append(source)
             depth = min(max(_MIN_DEPTH, _MAX_BYTES // source.size_bytes), _MAX_DEPTH)
         else:
             streams = [one for one in streams if not one.is_camera]
-            source = Numbers(streams, [one.part_of(values[one.feature]) for one in streams])
+            parts = [one.part_of(values[one.feature]) for one in streams]
+            source = Numbers(streams, parts, _load_class)
         kind = load_message_class('type', source.message_type)
         return _Topic(
             source=source,
@@ -255,7 +258,7 @@ class Replay:
     def _message(self, source: Pictures | Numbers, step: Step) -> Any:
         if isinstance(source, Numbers):
             return source.message(step.row)
-        return source.message(step, lambda: self._stop.wait(0.0))
+        return source.message(step.row, lambda: self._stop.wait(0.0), step.turn)
 
     def _wait(self, instant_ns: int) -> bool:
         """Wait for an instant, publishing the time; return False if the replay should end."""

@@ -15,18 +15,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
-from lerobot_streamrec.dataset.format.data_rows import ROW
-from lerobot_streamrec.dataset.format.take_record import Cut, instant_ns, parse_cuts
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.replay.streams import PlayedStream
 from lerobot_streamrec.option import Option, option
+from lerobot_streamrec.playback.streams import PlayedStream
 from lerobot_streamrec.settings.parameter_reader import ParameterReader
 from lerobot_streamrec.settings.recorder_settings import absolute_path
 from lerobot_streamrec.sync.row_clock import NS_PER_S, Policy
@@ -175,7 +172,7 @@ def schedule_of(episode: PlayedEpisode, settings: ReplaySettings) -> Schedule:
     begin_ns, pace, period_ns = None, 1.0, int(NS_PER_S / (fps * settings.rate))
     rows_ns = np.arange(length, dtype=np.int64) * period_ns
     if settings.stamp == RECORDED:
-        instants_ns = recorded_instants(episode)
+        instants_ns = episode.instants_ns()
         if instants_ns is None:
             raise ConfigError(
                 'stamp',
@@ -195,26 +192,6 @@ def schedule_of(episode: PlayedEpisode, settings: ReplaySettings) -> Schedule:
         lead=round(settings.lead_s * per_s),
         hold=round(settings.hold_last_s * per_s),
     )
-
-
-def recorded_instants(episode: PlayedEpisode) -> Instants | None:
-    """Return the instants of an episode's rows, ``(rows,)``; None if they are not stored."""
-    if ROW in episode.stamps:
-        return episode.stamps[ROW]
-    start_ns = episode.record.get('start_stamp_ns')
-    if not isinstance(start_ns, int):
-        return None
-    rows, fps = range(episode.row.length), episode.info.fps
-    cuts = _cuts(episode.record)
-    return np.array([instant_ns(start_ns, fps, cuts, row) for row in rows], np.int64)
-
-
-def _cuts(record: Mapping[str, Any]) -> tuple[Cut, ...]:
-    try:
-        return parse_cuts(record.get('cuts', ()))
-    # These errors occur if somebody has edited the file.
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return ()
 
 
 def stream_instants(

@@ -254,6 +254,7 @@ def record_of(take: FinishedTake) -> dict[str, object]:
                 'policy': stream.policy.value,
                 'offset_ms': stream.offset_ms,
                 'feature': stream.feature,
+                'is_stamped_here': stream.is_stamped_here,
                 'when_intervening': stream.is_for_human,
                 'type': stream.message_type,
                 'selectors': list(stream.selectors),

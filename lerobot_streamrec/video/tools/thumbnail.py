@@ -131,10 +131,12 @@ class JpegMaker(_SmallPictures):
     Makes small JPEGs of the pictures of one camera. Owned by one thread.
 
     :param width_px: width of the JPEGs in pixels; narrower pictures keep their own width
+    :param quantiser: loss on FFmpeg's scale, 1 (best) to 31
     """
 
-    def __init__(self, width_px: int) -> None:
+    def __init__(self, width_px: int, quantiser: str = _QUANTISER) -> None:
         super().__init__(width_px)
+        self._quantiser = quantiser
         self._encoder: av.VideoCodecContext | None = None
         self._num_made = 0
 
@@ -168,7 +170,7 @@ class JpegMaker(_SmallPictures):
     def _encoded(self, small: VideoFrame) -> bytes:
         encoder = self._encoder
         if encoder is None or (encoder.width, encoder.height) != (small.width, small.height):
-            self._encoder = encoder = _open_encoder(small.width, small.height)
+            self._encoder = encoder = _open_encoder(small, self._quantiser)
         # libav refuses a picture that is not later than the one before.
         self._num_made += 1
         small.pts, small.time_base = self._num_made, encoder.time_base
@@ -210,13 +212,13 @@ def grey_of_depth(depth: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return grey
 
 
-def _open_encoder(width: int, height: int) -> av.VideoCodecContext:
+def _open_encoder(small: VideoFrame, quantiser: str) -> av.VideoCodecContext:
     encoder = av.CodecContext.create('mjpeg', 'w')
     assert isinstance(encoder, av.VideoCodecContext)
-    encoder.width, encoder.height, encoder.pix_fmt = width, height, _PIX_FMT
+    encoder.width, encoder.height, encoder.pix_fmt = small.width, small.height, _PIX_FMT
     encoder.time_base = Fraction(1, 1000)
     # Every picture has to come back at once; threads would hold some back.
     encoder.thread_count = 1
     # Codes made for each picture would take longer and save a sixth of its size.
-    encoder.options = {'qmin': _QUANTISER, 'qmax': _QUANTISER, 'huffman': 'default'}
+    encoder.options = {'qmin': quantiser, 'qmax': quantiser, 'huffman': 'default'}
     return encoder

@@ -11,14 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The topics of a replay, and a watch for other nodes on them."""
+"""The topics and message types on which an episode goes back into messages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 import re
-import time
 from typing import Any
 
 from lerobot_streamrec.conversions.message_types import default_selectors, JOINT_STATE
@@ -33,90 +32,11 @@ from lerobot_streamrec.dataset.format.features import (
 )
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError
-from lerobot_streamrec.nodes.graph.qos import node_of, UNKNOWN_NODE
-from lerobot_streamrec.settings.camera_names import base_topic
+from lerobot_streamrec.settings.transports import base_topic, RAW_TYPE
 from lerobot_streamrec.sync.row_clock import NS_PER_MS, Policy
 import numpy as np
 import numpy.typing as npt
-from rclpy.node import Node
 
-_LOOK_EVERY_S = 0.5
-# Discovery tells the name of a node within moments of its publishers.
-_NAMES_S, _POLL_S = 2.0, 0.02
-
-
-class TopicWatch:
-    """
-    A watch for other publishers and for subscribers of actions. Owned by one thread.
-
-    :param node: node of the replay, with one publisher for each topic
-    :param topics: full names of the topics
-    :param actions: those of the topics that may command a robot
-    :param is_forced: True if other publishers are tolerated
-    """
-
-    def __init__(
-        self, node: Node, topics: Collection[str], actions: Collection[str], *, is_forced: bool
-    ) -> None:
-        self._node = node
-        self._log: Any = node.get_logger()
-        self._topics = tuple(topics)
-        self._actions = tuple(actions)
-        self._is_forced = is_forced
-        self._warned: set[tuple[str, str]] = set()
-        self._looked_s = 0.0
-
-    def look(self) -> None:
-        """
-        Look for other nodes, unless that was done a moment ago.
-
-        Blocks only before an error, until the names of the other nodes are known.
-
-        :raise ConfigError: if another node publishes on a topic
-        """
-        now_s = time.monotonic()
-        if now_s < self._looked_s + _LOOK_EVERY_S:
-            return
-        self._looked_s = now_s
-        for topic in self._topics:
-            if self._others(topic) and not self._is_forced:
-                raise ConfigError(
-                    'force',
-                    value=False,
-                    allowed=f'{topic} is also published by {self._names_of_others(topic)}, so '
-                    'subscribers would hear both: stop the other node, replay on other topics '
-                    'with -p topics_prefix:=/replay, or set force to true',
-                )
-        for topic in self._actions:
-            for offer in self._node.get_subscriptions_info_by_topic(topic):
-                self._warn(topic, node_of(offer))
-
-    def _others(self, topic: str) -> list[str]:
-        """Return the nodes of the other publishers of a topic."""
-        others = [node_of(one) for one in self._node.get_publishers_info_by_topic(topic)]
-        own = self._node.get_fully_qualified_name()
-        if own in others:
-            others.remove(own)
-        return others
-
-    def _names_of_others(self, topic: str) -> str:
-        """Return the names of the other publishers; wait a moment for a name that is unknown."""
-        end_s = time.monotonic() + _NAMES_S
-        while UNKNOWN_NODE in (others := self._others(topic)) and time.monotonic() < end_s:
-            time.sleep(_POLL_S)
-        return ', '.join(sorted(set(others))) or UNKNOWN_NODE
-
-    def _warn(self, topic: str, listener: str) -> None:
-        if (topic, listener) not in self._warned:
-            self._warned.add((topic, listener))
-            self._log.warning(
-                f'{listener} subscribes to {topic}, on which recorded actions are published: if '
-                'it controls a robot, the robot moves; use -p topics_prefix:=/replay to prevent '
-                'that'
-            )
-
-
-IMAGE = 'sensor_msgs/msg/Image'
 # Where a record names the topics, these have none unless one was recorded.
 _MADE_BY_RECORDER = {*DERIVED, INTERVENTION}
 _SHORT_TOPICS = {STATE: '/state', ACTION: '/action'}
@@ -136,6 +56,9 @@ class PlayedStream:
     :param begin: index of the first element in the feature
     :param policy: rule by which the rows were matched with samples
     :param offset_ns: offset that the recorder added to the stamps
+    :param is_stamped_here: True if the recorder took the time of arrival for the stamp
+    :param is_for_human: True if rows show it instead of others while a human intervenes
+    :param recorded_topic: topic from which a camera's pictures came; empty: unknown
     """
 
     key: str
@@ -147,6 +70,9 @@ class PlayedStream:
     begin: int = 0
     policy: Policy = Policy.HOLD
     offset_ns: int = 0
+    is_stamped_here: bool = False
+    is_for_human: bool = False
+    recorded_topic: str = ''
 
     @property
     def is_camera(self) -> bool:
@@ -178,7 +104,7 @@ class PlayedStream:
 @dataclass(slots=True)
 class Plan:
     """
-    The streams of a replay.
+    The streams of an episode.
 
     :param streams: all streams
     :param has_clock: True if the rows are the frames of a clock camera
@@ -190,11 +116,14 @@ class Plan:
     remarks: list[str] = field(default_factory=list)
 
 
-def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
+def plan_of(
+    episode: PlayedEpisode, wanted: Sequence[str] = (), *, has_human: bool = False
+) -> Plan:
     """
     Choose the topics and message types on which an episode is published.
 
     :param wanted: keys of features, or the last parts of keys; empty: all
+    :param has_human: True to publish on the topics that rows show while a human intervenes, too
     :raise ConfigError: if the dataset lacks one of the features
     """
     plan = Plan()
@@ -214,9 +143,11 @@ def plan_of(episode: PlayedEpisode, wanted: Sequence[str] = ()) -> Plan:
         if told and not streams and key in _MADE_BY_RECORDER and not wanted:
             continue
         if not spec.is_video and not _is_numeric(spec):
-            plan.remarks.append(f'{key} is not replayed: it has no numbers ({spec.dtype})')
+            plan.remarks.append(f'{key} is left out: it has no numbers ({spec.dtype})')
         elif _is_told(streams, spec):
             plan.streams += streams
+            human = _told(episode.streams, of_human=True).get(key, []) if has_human else []
+            plan.streams += human if _is_told(human, replace(spec, names=None)) else []
         else:
             is_plain = short.count(_last(key)) == 1
             plan.streams.append(_derived(key, spec, streams, is_plain=is_plain))
@@ -239,13 +170,15 @@ def _chosen(features: Mapping[str, FeatureSpec], wanted: Sequence[str]) -> dict[
     }
 
 
-def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
+def _told(
+    streams: Mapping[str, Any], *, of_human: bool = False
+) -> dict[str, list[PlayedStream]]:
     """Return the streams that a record describes, by feature; skip incomplete descriptions."""
     found: dict[str, list[PlayedStream]] = {}
     for key, entry in streams.items():
         try:
-            if entry.get('when_intervening'):
-                # Its rows cannot be told from those of the policy's topic.
+            # The rows of a human's topics cannot be told from those of the policy's.
+            if bool(entry.get('when_intervening')) is not of_human:
                 continue
             feature = str(entry.get('feature', key))
             before = found.setdefault(feature, [])
@@ -255,12 +188,15 @@ def _told(streams: Mapping[str, Any]) -> dict[str, list[PlayedStream]]:
                 feature=feature,
                 # Raw images are published on the base topic, where recorders look for them.
                 topic=str(entry['topic']) if names else base_topic(str(entry['topic'])),
-                message_type=str(entry.get('type', '')) if names else IMAGE,
+                message_type=str(entry.get('type', '')) if names else RAW_TYPE,
                 names=names,
                 selectors=parse_selectors('selectors', entry.get('selectors', ())),
                 begin=sum(len(other.names) for other in before),
                 policy=Policy(entry.get('policy', Policy.HOLD)),
                 offset_ns=round(float(entry.get('offset_ms', 0.0)) * NS_PER_MS),
+                is_stamped_here=entry.get('is_stamped_here') is True,
+                is_for_human=of_human,
+                recorded_topic=str(entry['topic']),
             )
         # These errors occur if somebody has edited the file.
         except (ConfigError, AttributeError, KeyError, TypeError, ValueError, OverflowError):
@@ -288,7 +224,7 @@ def _derived(
     # In ROS, no part of a topic name may begin with a digit.
     topic = re.sub(r'/(?=[0-9])', '/_', re.sub(r'[^A-Za-z0-9_/]', '_', topic))
     is_whole = len(streams) == 1 and streams[0].key == key
-    made = streams[0] if is_whole else PlayedStream(key, key, topic, IMAGE)
+    made = streams[0] if is_whole else PlayedStream(key, key, topic, RAW_TYPE)
     if spec.is_video:
         return made
     width = _width(spec)

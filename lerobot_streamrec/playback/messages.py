@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 from lerobot_streamrec.conversions.elements import Elements
@@ -26,9 +25,8 @@ from lerobot_streamrec.conversions.parts import TimedVector
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.errors import ConfigError, VectorError
 from lerobot_streamrec.frame import METRES, MILLIMETRES
-from lerobot_streamrec.nodes.graph.topic_types import load_message_class
-from lerobot_streamrec.nodes.replay.schedule import Step
-from lerobot_streamrec.nodes.replay.streams import IMAGE, PlayedStream
+from lerobot_streamrec.playback.streams import PlayedStream
+from lerobot_streamrec.settings.transports import RAW_TYPE
 from lerobot_streamrec.video.codecs.depth_config import (
     depth_of_codes,
     DepthConfig,
@@ -38,11 +36,13 @@ from lerobot_streamrec.video.codecs.depth_config import (
 from lerobot_streamrec.video.encode.packet_decoder import FrameFeed
 import numpy as np
 import numpy.typing as npt
-from sensor_msgs.msg import Image
 
 _POLL_S = 0.1
 
 Values = npt.NDArray[Any]
+
+LoadClass = Callable[[str], Any]
+"""Returns the class of a message type, like those of rclpy; a ConfigError says there is none."""
 
 
 class Pictures:
@@ -51,13 +51,21 @@ class Pictures:
 
     :param episode: the episode
     :param stream: stream of the camera
+    :param load_class: gives the class of the messages
     :param is_endless: True if the first image follows the last one again
     """
 
-    message_type = IMAGE
+    message_type = RAW_TYPE
     remarks: Sequence[str] = ()
 
-    def __init__(self, episode: PlayedEpisode, stream: PlayedStream, *, is_endless: bool) -> None:
+    def __init__(
+        self,
+        episode: PlayedEpisode,
+        stream: PlayedStream,
+        load_class: LoadClass,
+        *,
+        is_endless: bool = False,
+    ) -> None:
         key = stream.feature
         spec = episode.info.features[key]
         height, width, channels = spec.picture_shape or (1, 1, 1)
@@ -65,7 +73,7 @@ class Pictures:
         """The approximate size of an image."""
         self._levels = _levels(spec.info) if is_depth(spec.info) else None
         self._shown: tuple[int, int] | None = None
-        self._message = Image()
+        self._message = load_class(RAW_TYPE)()
         self._feed = FrameFeed(
             f'frames:{key}',
             episode.video(key),
@@ -74,19 +82,20 @@ class Pictures:
             is_endless=is_endless,
         )
 
-    def message(self, step: Step, is_given_up: Callable[[], bool]) -> Image | None:
+    def message(self, row: int, is_given_up: Callable[[], bool], turn: int = 0) -> Any:
         """
-        Return the image of a row; block until it is decoded.
+        Return the image of a row; block until it is decoded. Each call returns the same object.
 
-        :param step: step of the schedule
+        :param row: number of the row: that of the last call, or the next one
+        :param turn: number of complete rounds of the episode before this one
         :param is_given_up: function that returns True if the wait should end
         :return: the image; None if the wait was given up
         :raise VideoError: if the image cannot be decoded
         """
-        while self._shown != (step.turn, step.row):
+        while self._shown != (turn, row):
             pixels = self._feed.next(_POLL_S)
             if pixels is not None:
-                self._shown = (step.turn, step.row)
+                self._shown = (turn, row)
                 self._fill(pixels)
             elif is_given_up():
                 return None
@@ -124,6 +133,11 @@ def _levels(info: Any) -> Values:
     return levels
 
 
+def as_joints(streams: Sequence[PlayedStream]) -> list[PlayedStream]:
+    """Return the streams of one topic with their numbers as positions of one JointState."""
+    return [one.as_joints(f'{one.key}/' if len(streams) > 1 else '') for one in streams]
+
+
 class Numbers:
     """
     The messages of one topic of numbers. Owned by one thread.
@@ -132,29 +146,47 @@ class Numbers:
 
     :param streams: all streams that were read from the topic
     :param values: values of each stream, ``(rows, d)``
+    :param load_class: gives the class of the messages
+    :param is_exact: True if values that would be rounded do not fit; False: a remark names them
     """
 
-    def __init__(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
+    def __init__(
+        self,
+        streams: Sequence[PlayedStream],
+        values: Sequence[Values],
+        load_class: LoadClass,
+        *,
+        is_exact: bool = False,
+    ) -> None:
+        self._load_class = load_class
         self.remarks: list[str] = []
         """The differences from the recorded messages, one sentence each."""
         try:
-            self._prepare(streams, values)
+            rounded = self._prepare(streams, values)
+            if rounded and is_exact:
+                raise VectorError(f'it cannot hold some values of {rounded} exactly')
         except (VectorError, ConfigError) as error:
-            prefixes = [f'{one.key}/' if len(streams) > 1 else '' for one in streams]
-            joints = [one.as_joints(prefix) for one, prefix in zip(streams, prefixes, strict=True)]
-            self._prepare(joints, values)
+            joints = as_joints(streams)
+            rounded = self._prepare(joints, values)
             self.remarks.append(
                 f'{streams[0].topic} is published as {joints[0].message_type}, not as the '
                 f'recorded {streams[0].message_type}: {error}'
             )
+        if rounded:
+            self.remarks.append(
+                f'the messages on {streams[0].topic} cannot hold some values exactly, such as '
+                f'fractions in integer fields; rounded are {rounded}'
+            )
 
-    def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> None:
+    def _prepare(self, streams: Sequence[PlayedStream], values: Sequence[Values]) -> str:
+        """Prepare messages of the recorded type; return the names of the rounded elements."""
         topic, self.message_type = streams[0].topic, streams[0].message_type
+        self.streams = tuple(streams)
+        """The streams, with the selectors that read them from the messages."""
         if any(one.message_type != self.message_type for one in streams):
             raise VectorError(f'{topic} was recorded as several message types')
         parts = [(one.selectors, len(one.names)) for one in streams]
-        load = partial(load_message_class, 'the type')
-        self._maker = MessageMaker(self.message_type, parts, load)
+        self._maker = MessageMaker(self.message_type, parts, self._load_class)
         columns = [column for one in values for column in one.T]
         self._columns = self._maker.stored(columns)
         names = [f'{one.feature} {name}' for one in streams for name in one.names]
@@ -164,11 +196,7 @@ class Numbers:
             if not np.array_equal(before, after.astype(before.dtype), equal_nan=True)
         ]
         self._refuse_misread(streams, len(values[0]))
-        if rounded:
-            self.remarks.append(
-                f'the messages on {topic} cannot hold some values exactly, such as fractions in '
-                f'integer fields; rounded are {", ".join(rounded)}'
-            )
+        return ', '.join(rounded)
 
     def _refuse_misread(self, streams: Sequence[PlayedStream], num_rows: int) -> None:
         """
