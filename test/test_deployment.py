@@ -177,10 +177,11 @@ def arguments(name):
 
 
 def test_services_start_programs_that_are_installed(services, executables):
-    assert set(services) == {'recorder', 'console', 'streamrec'}
+    assert set(services) == {'recorder', 'console', 'sync', 'streamrec'}
     for service in services.values():
         own = service.get('entrypoint', [])[1:]
         assert [*own, *service['command']][0] in executables
+    assert services['sync']['command'][0] in streamrec.commands
     (default,) = map(ast.literal_eval, arguments('CMD'))
     assert default[0] in executables
     assert {'init', 'doctor', 'check', 'report'} <= set(streamrec.commands)

@@ -184,16 +184,25 @@ class FollowingClock:
     :param not_before_ns: earliest instant of a row, in nanoseconds
     :param fps: rows per second
     :param is_continued: True if the row before is just before ``not_before_ns``
+    :param end_ns: instant of the last row, which may be the last frame that there is; None: it is
+        not known
     """
 
     def __init__(
-        self, stamps: Stamps, not_before_ns: int, fps: int, *, is_continued: bool = False
+        self,
+        stamps: Stamps,
+        not_before_ns: int,
+        fps: int,
+        *,
+        is_continued: bool = False,
+        end_ns: int | None = None,
     ) -> None:
         self._stamps = stamps
         self._not_before_ns = not_before_ns
         self._fps = fps
         self._period_ns = NS_PER_S // fps
         self._is_continued = is_continued
+        self._end_ns = end_ns
         self._last_ns = self._next_ns = not_before_ns - 1
         self._start_ns: int | None = None
 
@@ -220,10 +229,12 @@ class FollowingClock:
                 self._next_ns = first_ns
                 return first_ns
         expected_ns = self._last_ns + self._period_ns
-        if expected_ns > known_ns:
+        next_ns = self._at(expected_ns)
+        is_end = next_ns == self._end_ns and next_ns <= known_ns
+        if expected_ns > known_ns and not is_end:
             return None
-        self._next_ns = self._at(expected_ns)
-        return self._next_ns
+        self._next_ns = next_ns
+        return next_ns
 
     def _at(self, expected_ns: int) -> int:
         nearest_ns = self._stamps.nearest_ns(expected_ns)

@@ -272,7 +272,13 @@ class Streams:
             not_before_ns = Grid(known.first_ns, config.fps).stamp_ns(num_lost)
         if config.clock:
             leader, is_continued = self._streams[config.clock], known.is_continued
-            clock = FollowingClock(leader, not_before_ns, config.fps, is_continued=is_continued)
+            clock = FollowingClock(
+                leader,
+                not_before_ns,
+                config.fps,
+                is_continued=is_continued,
+                end_ns=known.last_ns,
+            )
             if not config.is_key_first or not is_first or is_continued:
                 return clock
             return WaitingClock(clock, partial(_shows_key_frame, leader), MAX_KEY_DISTANCE)
