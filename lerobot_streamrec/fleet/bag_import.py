@@ -143,22 +143,29 @@ def missing_spans(root: Path, bag: Bag, text: str, spans: Sequence[Span]) -> lis
     :param text: text from ``known_text``
     :param spans: all episodes of the bag
     :raise ConfigError: if the dataset has episodes of a bag of this name with other content, or
-        other episodes of this bag
+        other episodes of this bag, or was recorded beside it
     """
     known = _texts(root)
     wanted = {_episode_text(bag, text, span): span for span in spans}
     missing = [span for one, span in wanted.items() if one not in known]
     for one in sorted(known - wanted.keys()) if missing else ():
-        whole = _PLACE.sub('', one)
-        if whole == text:
-            why = 'its episodes now begin elsewhere'
-        elif whole.rpartition(' ')[0] == text.rpartition(' ')[0]:
-            why = 'this bag has changed since then'
-        else:
-            continue
-        advice = 'delete them, rename the bag, or choose another root'
-        raise ConfigError('BAG', text, f'the dataset has episodes of {one}, and {why}: {advice}')
+        if problem := _conflict(one, text):
+            advice = 'delete them, rename the bag, or choose another root'
+            raise ConfigError('BAG', text, f'the dataset has episodes {problem}: {advice}')
     return missing
+
+
+def _conflict(known: str, text: str) -> str:
+    """Return why a bag cannot join the episodes with a text; empty if it can."""
+    whole, name = _PLACE.sub('', known), text.rpartition(' ')[0]
+    if whole == text:
+        return f'of {known}, and its episodes now begin elsewhere'
+    if whole.rpartition(' ')[0] == name:
+        return f'of {known}, and this bag has changed since then'
+    # A recorder writes the path of the bag beside it.
+    if Path(known).is_absolute() and Path(known).name == name:
+        return f'that were recorded while {known} was, and the import would add them again'
+    return ''
 
 
 def _episode_text(bag: Bag, text: str, span: Span) -> str:

@@ -41,7 +41,7 @@ from lerobot_streamrec.sync.row_clock import KnownRows, NS_PER_S
 # So long before an episode all messages are read: phases and delays of the streams follow from
 # them, and rows show them.
 _LEAD_NS = 60 * NS_PER_S
-_TRY_EVERY_NS = NS_PER_S // 20
+_TRY_EVERY_NS = NS_PER_S // 100
 _LOOK_EVERY_NS = NS_PER_S // 100
 # A command reaches the bag sooner than this. A stamp that is far ahead proves nothing before.
 _MAX_DELAY_NS = 5 * NS_PER_S

@@ -90,6 +90,19 @@ def test_the_rows_of_a_table_become_episodes_once(command, root, read_dataset, t
     assert len(places_of(root)) == 3
 
 
+def test_a_bag_that_was_recorded_beside_the_dataset_is_refused(
+    tmp_path, bag, params, root, capsys
+):
+    other = make_bag(tmp_path / 'tuesday', trains(1.0))
+    assert main(['import', str(other), '--params', params()]) == 0
+    # The column as a recorder writes it.
+    column = f'bag={bag.resolve()}'
+    assert main(['label', str(root), '--episodes', '0', '--set', column]) == 0
+    assert main(['import', str(bag), '--params', params()]) == 1
+    assert f'recorded while {bag.resolve()} was' in capsys.readouterr().err
+    assert len(read_catalog(root).episodes) == 1
+
+
 @pytest.mark.parametrize('instant', ['save 1', 'saved 1', 'save 3', 'saved 3'])
 def test_the_same_command_goes_on_with_the_episode_at_which_it_was_killed(
     instant, command, root, read_dataset
