@@ -34,6 +34,7 @@ from lerobot_streamrec.fleet.reading.bag_reader import open_bag
 from live_twin import LiveTwin
 from numbered_pictures import number_in
 import pyarrow.parquet as pq
+import pytest
 from robot_bags import joints_at, picture_at
 from thoroughness import examples
 import yaml
@@ -173,7 +174,9 @@ def content_of(root, read_dataset):
 
 
 # A seed cannot be made smaller, and the datasets of a failure stay to be looked at.
-@settings(max_examples=examples(20), phases=[Phase.explicit, Phase.generate])
+@pytest.mark.thorough
+@pytest.mark.timeout(examples(300))
+@settings(max_examples=examples(12), phases=[Phase.explicit, Phase.generate])
 @given(seed=st.integers(0, 2**32))
 def test_a_bag_beside_a_live_recording_gives_the_same_rows(
     seed, tmp_path_factory, read_dataset

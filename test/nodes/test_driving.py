@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 
 from examples.demo.dataset_files import read_instants
 from examples.demo.drawing import read_frame_number
@@ -279,10 +280,17 @@ def test_commands_by_topic_do_all_that_services_do(driven):
         'repeat': False,
         'task': 'Fold the towel',
         'text': None,
+        'first_row_ns': started['first_row_ns'],
+        'last_row_ns': None,
     }
     operator.wait_for_rows(15)
     assert presser.press('note dropped it', 'note')['success']
-    assert presser.press('pause')['success']
+    paused = presser.press('pause')
+    assert paused['success']
+    # The recorder was given stamps of this computer's clock.
+    seconds = (paused['last_row_ns'] - started['first_row_ns']) / SECOND_NS
+    assert seconds > 14 / FPS - 0.001
+    assert paused['last_row_ns'] < time.time_ns()
     status = operator.wait_for_status(lambda one: one.values['phase'] == 'paused', 'paused')
     assert (status.values['last_command'], status.values['last_source']) == (
         'pause',
