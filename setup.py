@@ -78,6 +78,7 @@ setup(
         'pedal': ['evdev>=1.4'],
         'console': ['segno>=1.5.2', 'starlette>=0.37.2', 'uvicorn>=0.27', 'websockets>=11'],
         'report': ['jinja2>=3.0'],
+        'hub': ['huggingface_hub>=1.0'],
         'bags': ['pyyaml>=6.0', 'rosbags>=0.11.7'],
         'rerun': ['rerun-sdk>=0.41'],
     },

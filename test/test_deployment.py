@@ -58,6 +58,7 @@ EXTRAS = {
     'report': {'jinja2'},
     'bags': {'backports', 'lz4', 'rosbags', 'ruamel', 'yaml'},
     'rerun': {'rerun'},
+    'hub': {'httpx', 'huggingface_hub'},
 }
 BY_ROS2 = {'ros2cli'}
 

@@ -31,7 +31,7 @@ from lerobot_streamrec.cli.latency import latency
 from lerobot_streamrec.cli.rebuild import compact, delete, label, merge
 from lerobot_streamrec.cli.report import report
 from lerobot_streamrec.cli.ros_command import doctor, init, layout
-from lerobot_streamrec.cli.sync import sync
+from lerobot_streamrec.cli.sync import push, sync
 from lerobot_streamrec.cli.video import concat, encode, frames, probe, reencode
 from lerobot_streamrec.cli.view import view
 from lerobot_streamrec.errors import StreamrecError
@@ -62,6 +62,7 @@ _COMMANDS = (
     reencode,
     report,
     sync,
+    push,
     view,
 )
 

@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""The command ``streamrec sync``: a copy of a dataset elsewhere, kept up while it is recorded."""
+"""The commands ``streamrec sync`` and ``push``: copies of a dataset elsewhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import signal
 import threading
 
 import click
-from lerobot_streamrec.cli.progress import count_text, DatasetPath
+from lerobot_streamrec.cli.progress import count_text, DatasetPath, importing
 from lerobot_streamrec.fleet.sync.run import forget as forget_copies
 from lerobot_streamrec.fleet.sync.run import Sync
 from lerobot_streamrec.fleet.sync.store import checked_url, Store
@@ -81,3 +81,35 @@ def _end(number: int, stop: threading.Event) -> None:
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
     stop.set()
+
+
+@click.command(short_help='Upload a dataset to the Hugging Face Hub.')
+@click.argument('root', type=DatasetPath)
+@click.option(
+    '--repo-id',
+    default='',
+    metavar='OWNER/NAME',
+    help="The repository.  [default: your name on the Hub, and the folder's name]",
+)
+@click.option('--private/--public', default=None, help='For a new repository.')
+@click.option('--branch', default='', help='Made if it is missing.  [default: main]')
+@click.option('--force', is_flag=True, help='Upload a dataset that is not whole.')
+def push(root: Path, repo_id: str, private: bool | None, branch: str, force: bool) -> None:
+    """
+    Upload the dataset ROOT to the Hugging Face Hub, with its card and the tag v3.0.
+
+    Run `hf auth login` before, or set HF_TOKEN. Only files that the Hub lacks are uploaded, and
+    the same command goes on after an interruption. A dataset that `streamrec check` calls broken
+    is refused. LeRobot reads the tag, which is moved last.
+    """
+    with importing('push needs huggingface_hub: pip install lerobot_streamrec[hub]'):
+        from lerobot_streamrec.fleet.sync.push import push as push_dataset
+    address = push_dataset(
+        root,
+        repo_id,
+        is_private=private,
+        branch=branch,
+        is_forced=force,
+        say=partial(click.echo, err=True),
+    )
+    click.echo(f'{address} has the dataset, tagged v3.0')

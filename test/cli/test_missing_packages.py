@@ -62,7 +62,9 @@ def test_a_missing_package_is_named_with_a_command(package, code):
     assert 'pip install ' in done.stderr
 
 
-@pytest.mark.parametrize('package', ['yaml', 'rosbags', 'jinja2', 'rerun', 'rclpy'])
+@pytest.mark.parametrize(
+    'package', ['yaml', 'rosbags', 'jinja2', 'rerun', 'rclpy', 'huggingface_hub']
+)
 def test_tools_for_datasets_run_without_what_only_other_commands_need(package):
     done = without(package, STREAMREC, '--help')
     assert done.returncode == 0, done.stderr
