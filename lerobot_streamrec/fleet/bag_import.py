@@ -21,7 +21,7 @@ their own time, and the bag waits for them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 import hashlib
@@ -38,7 +38,7 @@ from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.dataset.takes.salvage import DISCARD
 from lerobot_streamrec.errors import ConfigError, DiskFullError, EncoderError
 from lerobot_streamrec.fleet.bag_samples import BagSamples, lacks
-from lerobot_streamrec.fleet.episode_steps import EpisodeSteps, PlannedEpisode
+from lerobot_streamrec.fleet.episode_steps import EpisodeSteps, PlannedEpisode, TICK_NS
 from lerobot_streamrec.fleet.planning.bag_spans import Span
 from lerobot_streamrec.fleet.reading.bag_parts import Message
 from lerobot_streamrec.fleet.reading.bag_reader import Bag
@@ -56,8 +56,6 @@ from lerobot_streamrec.settings.topic_names import full_topic_name
 from lerobot_streamrec.settings.transports import Target
 from lerobot_streamrec.sync.row_clock import NS_PER_S
 
-# As often as a live recorder reads its topics.
-_TICK_NS = NS_PER_S // 100
 _MAX_QUEUED = 30
 _POLL_S = 0.002
 _CLOSE_S = 30.0
@@ -103,28 +101,29 @@ def bag_text(
     return f'{bag.path.resolve().name}{kind}{whole.hexdigest()[:_HASH_DIGITS]}'
 
 
-def known_text(root: Path, text: str, whole_text: Callable[[], str]) -> str:
+def known_texts(root: Path) -> set[str]:
+    """Return the texts in the column ``BAG`` of a dataset, which may not exist yet."""
+    if not (root / INFO).is_file():
+        return set()
+    return {one.texts.get(BAG, '') for one in read_catalog(root).episodes}
+
+
+def known_text(known: Set[str], text: str, whole_text: Callable[[], str]) -> str:
     """
     Return the text by which a dataset knows a bag, or would know it.
 
-    :param root: the dataset's folder, which may not exist yet
+    :param known: texts from ``known_texts``
     :param text: text from ``bag_text``
     :param whole_text: function that returns the text with the hash of all bytes, for a dataset of
         an earlier release that knows a large bag by it
     """
     if _SAMPLED not in text:
         return text
-    others = {_PLACE.sub('', one) for one in _texts(root)}
+    others = {_PLACE.sub('', one) for one in known}
     is_known_otherwise = text not in others and any(
         _WHOLE in one and one.rpartition(' ')[0] == text.rpartition(' ')[0] for one in others
     )
     return whole_text() if is_known_otherwise else text
-
-
-def _texts(root: Path) -> set[str]:
-    if not (root / INFO).is_file():
-        return set()
-    return {one.texts.get(BAG, '') for one in read_catalog(root).episodes}
 
 
 def span_place(bag: Bag, span: Span) -> str:
@@ -135,17 +134,18 @@ def span_place(bag: Bag, span: Span) -> str:
     return f'@{(span.begin_ns - begin_ns) / NS_PER_S:.3f} s'
 
 
-def missing_spans(root: Path, bag: Bag, text: str, spans: Sequence[Span]) -> list[Span]:
+def missing_spans(
+    known: Set[str], bag: Bag, text: str, spans: Sequence[Span]
+) -> list[Span]:
     """
     Return the episodes of a bag that a dataset lacks.
 
-    :param root: the dataset's folder, which may not exist yet
+    :param known: texts from ``known_texts``
     :param text: text from ``known_text``
     :param spans: all episodes of the bag
     :raise ConfigError: if the dataset has episodes of a bag of this name with other content, or
         other episodes of this bag, or was recorded beside it
     """
-    known = _texts(root)
     wanted = {_episode_text(bag, text, span): span for span in spans}
     missing = [span for one, span in wanted.items() if one not in known]
     for one in sorted(known - wanted.keys()) if missing else ():
@@ -300,8 +300,8 @@ class BagImport:
         )
 
     def _planned(self) -> list[PlannedEpisode]:
-        root = self._settings.recorder.root
-        missing = missing_spans(root, self._bag, self._text, self._spans)
+        known = known_texts(self._settings.recorder.root)
+        missing = missing_spans(known, self._bag, self._text, self._spans)
         return [
             PlannedEpisode(
                 span,
@@ -329,7 +329,7 @@ class BagImport:
     def _tick(self) -> None:
         """Do what a live recorder does between two looks at its topics."""
         # The same instants in each import, wherever it begins to read.
-        self._due_ns = (self._now_ns // _TICK_NS + 1) * _TICK_NS
+        self._due_ns = (self._now_ns // TICK_NS + 1) * TICK_NS
         self._robot.settle(self._now_ns / NS_PER_S)
         self._recorder.close_rows()
         self._wait_for_encoders(lambda: self._recorder.num_queued <= _MAX_QUEUED)

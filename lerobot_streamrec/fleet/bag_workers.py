@@ -44,6 +44,7 @@ from lerobot_streamrec.fleet.bag_import import (
     BagImport,
     Imported,
     known_text,
+    known_texts,
     missing_spans,
     Progress,
 )
@@ -97,7 +98,8 @@ class Request:
         settings = bag_settings(bag, self.params, self.namespace, self.replaced)
         config = replace(settings.recorder, num_recorders=self.num_recorders)
         text = text or bag_text(bag, hashing)
-        text = known_text(config.root, text, partial(bag_text, bag, hashing, is_whole=True))
+        known = known_texts(config.root)
+        text = known_text(known, text, partial(bag_text, bag, hashing, is_whole=True))
         settings = replace(settings, recorder=config)
         spans = plan_episodes(
             bag,
@@ -107,7 +109,7 @@ class Request:
             self.triggers,
             has_others=self.has_others,
         )
-        missing = missing_spans(config.root, bag, text, spans)
+        missing = missing_spans(known, bag, text, spans)
         return OpenBag(self, bag, settings, text, spans, missing)
 
 

@@ -38,11 +38,12 @@ from lerobot_streamrec.recording.status import RecorderState
 from lerobot_streamrec.settings.recorder_settings import Settings
 from lerobot_streamrec.sync.row_clock import KnownRows, NS_PER_S
 
+TICK_NS = NS_PER_S // 100
+"""The time between two looks, about as often as a live recorder reads its topics."""
+
 # So long before an episode all messages are read: phases and delays of the streams follow from
 # them, and rows show them.
 _LEAD_NS = 60 * NS_PER_S
-_TRY_EVERY_NS = NS_PER_S // 100
-_LOOK_EVERY_NS = NS_PER_S // 100
 # A command reaches the bag sooner than this. A stamp that is far ahead proves nothing before.
 _MAX_DELAY_NS = 5 * NS_PER_S
 _MIN_PATIENCE_NS = NS_PER_S
@@ -62,7 +63,7 @@ class PlannedEpisode(NamedTuple):
     span: Span
     text: str
     place: str
-    is_wanted: bool = True
+    is_wanted: bool
 
 
 class _Due(NamedTuple):
@@ -110,8 +111,6 @@ class EpisodeSteps:
         """The episodes that were saved."""
         self.failures: list[str] = []
         """The episodes that could not be recorded, with the reasons."""
-        self.num_skipped = sum(not one.is_wanted for one in planned)
-        """The number of episodes that the dataset has already."""
         self.remarks: dict[str, None] = {}
         """What could not be done as planned, each text once."""
         self.needed_from_ns = 0
@@ -223,8 +222,8 @@ class EpisodeSteps:
                 if self._is_at_end or self._now_ns > until_ns:
                     return error
                 # The same instants in each import, wherever it begins to read.
-                num_tries = (self._now_ns - from_ns) // _TRY_EVERY_NS + 1
-                yield _Due(min(from_ns + num_tries * _TRY_EVERY_NS, until_ns))
+                num_tries = (self._now_ns - from_ns) // TICK_NS + 1
+                yield _Due(min(from_ns + num_tries * TICK_NS, until_ns))
             except EpisodeError as error:
                 return error
             else:
@@ -253,7 +252,7 @@ class EpisodeSteps:
         while not (self._is_at_end or self._now_ns > until_ns):
             if self._recorder.close_known_rows():
                 break
-            yield _Due(self._now_ns + _LOOK_EVERY_NS)
+            yield _Due(self._now_ns + TICK_NS)
 
     def _save(self, planned: PlannedEpisode) -> None:
         recorder = self._recorder

@@ -193,11 +193,10 @@ class EpisodeServices:
 
     def wait_for_delivery(self, timeout_s: float) -> None:
         """
-        Wait until the last status and the last answers have arrived; once the executor has ended.
+        Wait for the last status and the last answers to arrive; once the executor has ended.
 
         Destroying the node drops messages that a busy receiver has not read yet. Only topics
-        report what arrived. Whoever reads the status has received the answers before it; callers
-        that do not read it get a moment.
+        report what has arrived, so a caller gets a fixed time to receive an answer.
 
         :param timeout_s: longest time to wait, in seconds
         """

@@ -53,8 +53,8 @@ from lerobot_streamrec.sync.row_clock import NS_PER_S
 from lerobot_streamrec.video.encode.copying_encoder import PacketStream
 
 INFO_TYPE, TEXT_TYPE = 'sensor_msgs/msg/CameraInfo', 'std_msgs/msg/String'
-_TRANSFORMS_TYPE = 'tf2_msgs/msg/TFMessage'
-_TRANSFORMS_TOPIC, _DESCRIPTION_TOPIC = '/tf_static', 'robot_description'
+TRANSFORMS_TYPE = 'tf2_msgs/msg/TFMessage'
+TRANSFORMS_TOPIC, DESCRIPTION_TOPIC = '/tf_static', 'robot_description'
 _STAMP_BYTES = 8
 # Nodes that start together publish their static transforms one after another.
 _SETTLED_S = 2.0
@@ -186,7 +186,7 @@ def topics_about_robot(
     :param full_name: function that returns the full name of a topic
     """
     calibrations = [one.topic for one in _calibration_topics(sources, full_name).values()]
-    return [*calibrations, *map(full_name, (_TRANSFORMS_TOPIC, _DESCRIPTION_TOPIC))]
+    return [*calibrations, *map(full_name, (TRANSFORMS_TOPIC, DESCRIPTION_TOPIC))]
 
 
 class RobotReader:
@@ -209,9 +209,9 @@ class RobotReader:
         self._decode = decode
         self._robot = robot
         self._cameras = _calibration_topics(sources, full_name)
-        self.transforms = Target(full_name(_TRANSFORMS_TOPIC), _TRANSFORMS_TYPE)
+        self.transforms = Target(full_name(TRANSFORMS_TOPIC), TRANSFORMS_TYPE)
         """The topic of static transforms, which several nodes publish."""
-        self._description = Target(full_name(_DESCRIPTION_TOPIC), TEXT_TYPE)
+        self._description = Target(full_name(DESCRIPTION_TOPIC), TEXT_TYPE)
         self.targets = (
             *dict.fromkeys(self._cameras.values()), self.transforms, self._description
         )  # fmt: skip

@@ -55,7 +55,9 @@ _BELOW = {RAW: '', JPEG: '/compressed', PACKETS: '/foxglove'}
 # The form of pictures that were recorded from a topic with this name below its base topic.
 _RECORDED = {'/compressed': JPEG, '/ffmpeg': PACKETS, '/foxglove': PACKETS}
 _DEPTH_BELOW = '/compressedDepth'
-_NODE = recorder_node_name('/')
+full_name = partial(full_topic_name, node_name=recorder_node_name('/'))
+"""The function that returns the full name of a topic, for a recorder without a namespace."""
+
 _KEPT_SURVEYS = 8
 
 
@@ -110,8 +112,9 @@ class ExportPlan:
         self._remarks.setdefault(subject or remark, remark)
 
     def _look_at(self, episode: PlayedEpisode) -> None:
-        values = vector_values(episode, self.streams(episode))
-        for topic, streams in self.streams(episode).items():
+        found = self.streams(episode)
+        values = vector_values(episode, found)
+        for topic, streams in found.items():
             if not streams[0].is_camera:
                 parts = [one.part_of(values[one.feature]) for one in streams]
                 numbers = Numbers(streams, parts, message_class, is_exact=True)
@@ -133,7 +136,7 @@ class ExportPlan:
         for remark in plan.remarks:
             self.tell(remark)
         for stream in plan.streams:
-            topic = full_topic_name(stream.topic, _NODE)
+            topic = full_name(stream.topic)
             if stream.is_camera:
                 topic = self.picture_topic(stream).topic
             # Several vectors may share a topic, but a picture has its message for itself.
@@ -159,7 +162,7 @@ class ExportPlan:
 
     def picture_topic(self, stream: PlayedStream) -> Target:
         """Return the topic of a camera, and how its pictures are written."""
-        recorded = full_topic_name(stream.recorded_topic or stream.topic, _NODE)
+        recorded = full_name(stream.recorded_topic or stream.topic)
         base = base_topic(recorded)
         below = recorded.removeprefix(base)
         info = self.info.features[stream.feature].info

@@ -32,6 +32,7 @@ from lerobot_streamrec.dataset.about.robot_files import (
     slot_of,
 )
 from lerobot_streamrec.dataset.format.episode_table import (
+    BAG,
     NOTES,
     RECORDED_AT,
     RECORDER,
@@ -42,25 +43,30 @@ from lerobot_streamrec.dataset.format.features import IMAGES, INTERVENTION
 from lerobot_streamrec.dataset.format.take_record import cuts_within, parse_subtasks
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
 from lerobot_streamrec.fleet.exporting.bag_messages import message_bytes, message_class
-from lerobot_streamrec.fleet.exporting.export_plan import ExportPlan
+from lerobot_streamrec.fleet.exporting.export_plan import ExportPlan, full_name
 from lerobot_streamrec.fleet.exporting.export_tracks import Outgoing
-from lerobot_streamrec.recording.operating.command import OFF, ON, Verb
-from lerobot_streamrec.recording.operating.events import Event, SAVED
+from lerobot_streamrec.recording.operating.command import OFF, ON, TASK_TOPIC, Verb
+from lerobot_streamrec.recording.operating.events import Event, EVENTS_TOPIC, SAVED
+from lerobot_streamrec.settings.sample_reader import (
+    DESCRIPTION_TOPIC,
+    INFO_TYPE,
+    TEXT_TYPE,
+    TRANSFORMS_TOPIC,
+    TRANSFORMS_TYPE,
+)
 from lerobot_streamrec.settings.transports import camera_info_topic
-from lerobot_streamrec.sync.row_clock import NS_PER_S
+from lerobot_streamrec.sync.row_clock import KnownRows, NS_PER_S
 import numpy as np
 import numpy.typing as npt
 
-EVENTS_TOPIC, TASK_TOPIC = '/episode/events', '/episode/task'
-_TF_TOPIC, _DESCRIPTION_TOPIC = '/tf_static', '/robot_description'
-_TEXT, _TF, _INFO = 'std_msgs/msg/String', 'tf2_msgs/msg/TFMessage', 'sensor_msgs/msg/CameraInfo'
+_EVENTS, _TASK, _DESCRIPTION = map(full_name, (EVENTS_TOPIC, TASK_TOPIC, DESCRIPTION_TOPIC))
 _TRANSFORM = 'geometry_msgs/msg/TransformStamped'
 _SOURCE = 'export'
 # An import makes its own texts about the recording.
-_NOT_CARRIED = {RECORDED_AT, RECORDER, ROBOT_FILES, 'bag'}
+_NOT_CARRIED = {RECORDED_AT, RECORDER, ROBOT_FILES, BAG}
 
 Said = tuple[int, str, str, Mapping[str, Any]]
-"""Receive time in nanoseconds, verb, sentence, and further keys of an event."""
+"""Receive time in nanoseconds, verb, sentence, and further parameters of an event."""
 
 
 class Words:
@@ -93,7 +99,7 @@ class Words:
             self._plan.tell(f'episode {episode.row.episode_index} has several tasks: one is told')
         if (task := _task_of(episode)) != self._task:
             self._task = task
-            found.append(_text(receive_ns, TASK_TOPIC, task, is_latched=True))
+            found.append(_text(receive_ns, _TASK, task, is_latched=True))
         for name in names_in(episode.row.texts.get(ROBOT_FILES, '')):
             slot = slot_of(name)
             if self._robot.get(slot) == name:
@@ -115,18 +121,18 @@ class Words:
     ) -> Iterator[tuple[str, str, Any]]:
         """Yield topic, type and message of a file; raise ValueError if it cannot be read."""
         if slot.kind == ROBOT_DESCRIPTION:
-            message = message_class(_TEXT)()
+            message = message_class(TEXT_TYPE)()
             message.data = content.decode()
-            yield _DESCRIPTION_TOPIC, _TEXT, message
+            yield _DESCRIPTION, TEXT_TYPE, message
         elif slot.kind == CALIBRATION:
             for topic, (stream, *_) in self._plan.streams(episode).items():
                 name = file_name(CALIBRATION, stream.feature.removeprefix(IMAGES), b'')
                 if stream.is_camera and slot_of(name) == slot:
-                    message = message_class(_INFO)()
+                    message = message_class(INFO_TYPE)()
                     fill_calibration(content, message)
-                    yield camera_info_topic(topic), _INFO, message
+                    yield camera_info_topic(topic), INFO_TYPE, message
         elif slot.kind != PARAMETERS:
-            message = message_class(_TF)()
+            message = message_class(TRANSFORMS_TYPE)()
             for one in transforms_in(content):
                 made = message_class(_TRANSFORM)()
                 made.header.frame_id, made.child_frame_id = one.frame_id, one.child_frame_id
@@ -134,7 +140,7 @@ class Words:
                 moved.x, moved.y, moved.z = one.translation
                 turned.x, turned.y, turned.z, turned.w = one.rotation
                 message.transforms.append(made)
-            yield _TF_TOPIC, _TF, message
+            yield TRANSFORMS_TOPIC, TRANSFORMS_TYPE, message
 
     def events(
         self, episode: PlayedEpisode, instants_ns: npt.NDArray[np.int64], delays: tuple[int, int]
@@ -150,12 +156,15 @@ class Words:
             nanoseconds
         """
         index, found = episode.row.episode_index, []
-        nothing = {'first_row_ns': None, 'last_row_ns': None}
         said = sorted(self._said(episode, instants_ns.tolist(), *delays), key=lambda one: one[0])
-        for receive_ns, verb, sentence, more in said:
-            told = Event(_SOURCE, verb, True, sentence, index).as_json(receive_ns / NS_PER_S)
-            line = json.dumps({**json.loads(told), **nothing, **more}, ensure_ascii=False)
-            found.append(_text(receive_ns, EVENTS_TOPIC, line))
+        for receive_ns, verb, sentence, keys in said:
+            event = Event(_SOURCE, verb, True, sentence, index, **keys)
+            line = event.as_json(receive_ns / NS_PER_S)
+            if verb == Verb.SAVE.value:
+                there = episode.row.texts.items()
+                told = {name: one for name, one in there if one and name not in _NOT_CARRIED}
+                line = json.dumps({**json.loads(line), 'texts': told}, ensure_ascii=False)
+            found.append(_text(receive_ns, _EVENTS, line))
         return found
 
     def _said(
@@ -164,27 +173,26 @@ class Words:
         row, fps = episode.row, episode.info.fps
         begun_ns, ended_ns = (instants_ns[place] + late_ns + 1 for place in (0, -1))
         task = _task_of(episode)
-        told: dict[str, Any] = {'first_row_ns': instants_ns[0], 'task': task}
+        told: dict[str, Any] = {'rows': KnownRows(instants_ns[0]), 'task': task}
         yield begun_ns, Verb.START.value, f'recording episode {row.episode_index}: {task}', told
         for place, verb, sentence, said in self._marks(episode):
             receive_ns = instants_ns[place] + early_ns - 1 if place else begun_ns + 1
-            told = {'first_row_ns': instants_ns[place], 'text': said}
+            told = {'rows': KnownRows(instants_ns[place]), 'text': said}
             yield receive_ns, verb.value, sentence, told
         for cut in cuts_within(episode.cuts, row.length):
             last_ns, first_ns = instants_ns[cut.row - 1 : cut.row + 1]
             length = f'{cut.row} rows, {cut.row / fps:.1f} s'
-            told = {'last_row_ns': last_ns}
+            told = {'rows': KnownRows(last_ns=last_ns)}
             yield last_ns + late_ns + 1, Verb.PAUSE.value, f'paused after {length}', told
-            told = {'first_row_ns': first_ns}
+            told = {'rows': KnownRows(first_ns)}
             sentence = f'recording continues after {length}'
             yield first_ns + late_ns + 1, Verb.RESUME.value, sentence, told
-        texts = {name: one for name, one in row.texts.items() if one and name not in _NOT_CARRIED}
         for verb, name in ((Verb.VERDICT, VERDICT), (Verb.NOTE, NOTES)):
-            if text := texts.get(name):
+            if text := row.texts.get(name):
                 sentence = f'{name} of episode {row.episode_index}: {text!r}'
                 yield ended_ns, verb.value, sentence, {'text': text}
         length = f'{row.length} rows, {row.length / fps:.1f} s'
-        told = {'last_row_ns': instants_ns[-1], 'texts': texts}
+        told = {'rows': KnownRows(last_ns=instants_ns[-1])}
         sentence = f'saving episode {row.episode_index} ({length})'
         yield ended_ns + 1, Verb.SAVE.value, sentence, told
         yield ended_ns + 2, SAVED, f'episode {row.episode_index}: {length}', {}
@@ -213,6 +221,6 @@ def _task_of(episode: PlayedEpisode) -> str:
 
 
 def _text(receive_ns: int, topic: str, text: str, *, is_latched: bool = False) -> Outgoing:
-    message = message_class(_TEXT)()
+    message = message_class(TEXT_TYPE)()
     message.data = text
-    return Outgoing(receive_ns, topic, _TEXT, message_bytes(message, _TEXT), is_latched)
+    return Outgoing(receive_ns, topic, TEXT_TYPE, message_bytes(message, TEXT_TYPE), is_latched)

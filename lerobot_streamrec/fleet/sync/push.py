@@ -40,7 +40,7 @@ from lerobot_streamrec.dataset.about.card import write_card
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.errors import ConfigError, SyncError
-from lerobot_streamrec.fleet.sync.snapshot import Reader, Snapshot
+from lerobot_streamrec.fleet.sync.snapshot import ChangedError, Reader, Snapshot
 from lerobot_streamrec.installed import streamrec_command
 
 TAG = 'v3.0'
@@ -83,7 +83,10 @@ def push(
     try:
         _refuse_broken(root, say, is_forced=is_forced)
         write_card(Files(root))
-        snapshot = Reader(root).read()
+        try:
+            snapshot = Reader(root).read()
+        except ChangedError as error:
+            raise SyncError(f'{root / str(error)} has just been changed: push again') from error
         if not snapshot.is_there:
             raise SyncError(f'{root} has no episode that could be pushed')
         for path in snapshot.left_out:
