@@ -18,6 +18,7 @@ from __future__ import annotations
 import itertools
 
 from cell import Cell
+from gcs_server import GcsServer, write_key
 import pytest
 from s3_server import CREDENTIALS, S3Server
 import yaml
@@ -61,6 +62,18 @@ def server():
         server.close()
 
 
+@pytest.fixture(scope='module')
+def google(tmp_path_factory):
+    pytest.importorskip('gcp_storage_emulator', reason='GCS needs requirements/test.txt')
+    with pytest.MonkeyPatch.context() as patch:
+        key = tmp_path_factory.mktemp('google') / 'key.json'
+        write_key(key)
+        patch.setenv('GOOGLE_APPLICATION_CREDENTIALS', str(key))
+        server = GcsServer()
+        yield server
+        server.close()
+
+
 @pytest.fixture
 def cell(tmp_path):
     cell = Cell(tmp_path / 'cell-07')
@@ -77,9 +90,10 @@ def place(tmp_path):
 _names = itertools.count()
 
 
-@pytest.fixture(params=['folder', 's3'])
+@pytest.fixture(params=['folder', 's3', 'gcs'])
 def url(request):
     """Return the URL of an empty place."""
     if request.param == 'folder':
         return str(request.getfixturevalue('place'))
-    return request.getfixturevalue('server').url(f'lab/cell-{next(_names):03d}')
+    server = 'server' if request.param == 's3' else 'google'
+    return request.getfixturevalue(server).url(f'lab/cell-{next(_names):03d}')
