@@ -205,6 +205,27 @@ def test_keys_of_events_are_preferred_to_their_sentences(plan):
     assert 'ends before the recorder had saved episode 3' in str(plan.bag.remarks[-1])
 
 
+@pytest.mark.parametrize(
+    ('texts', 'problem'),
+    [
+        (['failure'], "texts is ['failure']: an object of texts by column is needed"),
+        ({'shape': 3}, "texts is {'shape': 3}: an object of texts by column is needed"),
+        ({'verdict': 'good'}, "verdict is 'good': allowed are success and failure"),
+        ({'episode_index': 'x'}, 'meta/episodes has a column of this name'),
+        ({'a.b': 'x'}, 'letters, digits and underscores are allowed'),
+    ],
+)
+def test_a_save_with_texts_that_no_column_can_hold_is_no_event(plan, texts, problem):
+    events = [
+        event(1, 'start', 'begun', 0, task='fold'),
+        event(2, 'save', '', 0, texts=texts),
+        event(3, 'save', '', 0, texts={'shape': ' cube '}),
+        event(4, 'saved', '', 0),
+    ]
+    assert plan(events, 'events') == [Span(at(1), at(3), 'fold', {'shape': 'cube'})]
+    assert problem in str(plan.bag.remarks[0])
+
+
 def test_answers_that_come_after_the_next_start_concern_the_episode_before():
     told = [
         ('start', 1, {'episode': 0}),

@@ -268,7 +268,8 @@ def test_rosbags_reads_the_folder_and_latched_topics_are_latched(root, tmp_path)
 
 
 def test_events_tell_what_was_said_while_episodes_were_recorded(root, tmp_path):
-    with recording(root, is_hil=True, subtasks='index', operator='Ada') as robot:
+    about = {'operator': 'Ada', 'metadata': {'shape': 'cube'}}
+    with recording(root, is_hil=True, subtasks='index', **about) as robot:
         recorder = robot.recorder
         recorder.start()
         recorder.begin_subtask('reach')
@@ -311,9 +312,10 @@ def test_events_tell_what_was_said_while_episodes_were_recorded(root, tmp_path):
         (1, 'save', 'saving episode 1 (5 rows, 0.5 s)', None, second[-1]),
         (1, 'saved', 'episode 1: 5 rows, 0.5 s', None, None),
     ]
-    texts = {'verdict': 'success', 'operator': 'Ada', 'notes': 'the cube "fell"'}
+    always = {'operator': 'Ada', 'shape': 'cube'}
+    texts = {**always, 'verdict': 'success', 'notes': 'the cube "fell"'}
     carried = [one['texts'] for one in events if one['verb'] == 'save']
-    assert carried == [texts, {'operator': 'Ada'}]
+    assert carried == [texts, always]
     assert [one['task'] for one in events if one['verb'] == 'start'] == ['push the cube', 'pull']
     # What holds from a row on is said between the messages of the row before and its own.
     first_seven = messages_on(bag, '/episode/events')[:7]
@@ -330,7 +332,7 @@ def test_events_tell_what_was_said_while_episodes_were_recorded(root, tmp_path):
         ('push the cube', first[0], first[-1]),
         ('pull', second[0], second[-1]),
     ]
-    assert spans[0].texts == {'verdict': 'success', 'notes': 'the cube "fell"'}
+    assert [one.texts for one in spans] == [texts, always]
     assert [str(one.command) for one in spans[0].marks] == [
         'subtask reach',
         'intervene off',

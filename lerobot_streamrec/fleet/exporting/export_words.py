@@ -33,15 +33,19 @@ from lerobot_streamrec.dataset.about.robot_files import (
 )
 from lerobot_streamrec.dataset.format.episode_table import (
     BAG,
+    checked_text,
     NOTES,
+    OPERATOR,
     RECORDED_AT,
     RECORDER,
+    refuse_text_name,
     ROBOT_FILES,
     VERDICT,
 )
 from lerobot_streamrec.dataset.format.features import IMAGES, INTERVENTION
 from lerobot_streamrec.dataset.format.take_record import cuts_within, parse_subtasks
 from lerobot_streamrec.dataset.rebuild.played_episode import PlayedEpisode
+from lerobot_streamrec.errors import ConfigError, EpisodeError
 from lerobot_streamrec.fleet.exporting.bag_messages import message_bytes, message_class
 from lerobot_streamrec.fleet.exporting.export_plan import ExportPlan, full_name
 from lerobot_streamrec.fleet.exporting.export_tracks import Outgoing
@@ -161,10 +165,23 @@ class Words:
             event = Event(_SOURCE, verb, True, sentence, index, **keys)
             line = event.as_json(receive_ns / NS_PER_S)
             if verb == Verb.SAVE.value:
-                there = episode.row.texts.items()
-                told = {name: one for name, one in there if one and name not in _NOT_CARRIED}
-                line = json.dumps({**json.loads(line), 'texts': told}, ensure_ascii=False)
+                told = {**json.loads(line), 'texts': self._texts(episode)}
+                line = json.dumps(told, ensure_ascii=False)
             found.append(_text(receive_ns, _EVENTS, line))
+        return found
+
+    def _texts(self, episode: PlayedEpisode) -> dict[str, str]:
+        """Return the texts about an episode that an import can take, by column."""
+        found = {}
+        for name, text in episode.row.texts.items():
+            if not text or name in _NOT_CARRIED:
+                continue
+            try:
+                if name not in (VERDICT, NOTES, OPERATOR):
+                    refuse_text_name('texts', name)
+                found[name] = checked_text(name, text)
+            except (ConfigError, EpisodeError) as error:
+                self._plan.tell(f'a text of meta/episodes is left out: {error}', name)
         return found
 
     def _said(

@@ -21,9 +21,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import json
 import re
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lerobot_streamrec.dataset.format.episode_table import NOTES, VERDICT
+from lerobot_streamrec.dataset.format.episode_table import (
+    checked_text,
+    NOTES,
+    OPERATOR,
+    refuse_text_name,
+    VERDICT,
+)
+from lerobot_streamrec.errors import ConfigError, EpisodeError
 from lerobot_streamrec.fleet.planning.bag_spans import Mark, Span
 from lerobot_streamrec.recording.operating.command import Command, OFF, ON, Verb
 from lerobot_streamrec.recording.operating.events import (
@@ -82,6 +90,7 @@ class Told(NamedTuple):
     :param source: sender of the command
     :param first_row_ns: instant of the first row that follows; None if it is unknown
     :param last_row_ns: instant of the last row before it; None if it is unknown
+    :param texts: texts about an exported episode, by column of meta/episodes
     """
 
     receive_ns: int
@@ -93,6 +102,7 @@ class Told(NamedTuple):
     source: str = ''
     first_row_ns: int | None = None
     last_row_ns: int | None = None
+    texts: Mapping[str, str] = MappingProxyType({})
 
 
 def read_event(receive_ns: int, line: str) -> Told | None:
@@ -129,7 +139,20 @@ def read_event(receive_ns: int, line: str) -> Told | None:
         str(fields.get('source', '')),
         _whole(fields, 'first_row_ns'),
         _whole(fields, 'last_row_ns'),
+        _texts(fields.get('texts', {})),
     )
+
+
+def _texts(found: Any) -> dict[str, str]:
+    """Return texts by column, after checking both; raise ValueError if they are none."""
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise ValueError(f'texts is {found!r}: an object of texts by column is needed')
+    try:
+        for name in found.keys() - {VERDICT, NOTES, OPERATOR}:
+            refuse_text_name('texts', name)
+        return {name: checked_text(name, one) for name, one in found.items()}
+    except (ConfigError, EpisodeError) as error:
+        raise ValueError(str(error)) from None
 
 
 def _whole(fields: Mapping[str, Any], key: str) -> int | None:
@@ -275,6 +298,7 @@ class Takes:
             return
         if told.verb == _SAVE:
             take.texts |= {VERDICT: told.text} if told.text else {}
+            take.texts |= told.texts
             take.index = take.index if told.episode is None else told.episode
         take.end_ns, take.last_row_ns = told.receive_ns, told.last_row_ns
         take.has_own_end = told.source == RECORDER
