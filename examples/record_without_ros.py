@@ -19,8 +19,8 @@ Record an episode without ROS: one camera and a state, pushed by hand.
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
-import sys
 
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.recording.config import RecorderConfig
@@ -59,4 +59,6 @@ def main(root: Path) -> None:
 
 
 if __name__ == '__main__':
-    main(Path(sys.argv[1]))
+    parser = argparse.ArgumentParser(description='Record two seconds without ROS.')
+    parser.add_argument('root', type=Path, help='folder for the dataset, which must not exist')
+    main(parser.parse_args().root)

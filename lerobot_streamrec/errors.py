@@ -34,6 +34,11 @@ def some_of(
     return f'{listed} and {num_more} more' if num_more > 0 else listed
 
 
+def count_text(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 row`` or ``2 rows``."""
+    return f'{number} {noun}{"" if number == 1 else "s"}'
+
+
 class StreamrecError(Exception):
     """Base class of all errors of this package."""
 

@@ -25,7 +25,6 @@ from typing import Any, TYPE_CHECKING
 import click
 from lerobot_streamrec.cli.progress import (
     bag_bar,
-    count_text,
     DatasetPath,
     episode_numbers,
     importing,
@@ -36,7 +35,7 @@ from lerobot_streamrec.cli.progress import (
     shown_option,
 )
 from lerobot_streamrec.durable import written_beside
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.report.summary import size_text
 

@@ -22,7 +22,6 @@ import sys
 import click
 from lerobot_streamrec.cli.progress import (
     check_bar,
-    count_text,
     progress_bar,
     show_json,
     show_remarks,
@@ -38,7 +37,7 @@ from lerobot_streamrec.dataset.repair.repair import (
     Repair,
     repair_dataset,
 )
-from lerobot_streamrec.errors import ConfigError, DatasetLockedError
+from lerobot_streamrec.errors import ConfigError, count_text, DatasetLockedError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text

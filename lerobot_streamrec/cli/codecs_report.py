@@ -20,9 +20,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from lerobot_streamrec.cli.progress import count_text
 from lerobot_streamrec.dataset.format.catalog import read_catalog
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.video.codecs.codecs import ffmpeg_encoder
 from lerobot_streamrec.video.codecs.config import AUTO, EncoderConfig, PYAV
 from lerobot_streamrec.video.codecs.depth_config import is_depth

@@ -29,6 +29,7 @@ import click
 from lerobot_streamrec.dataset.check.check import Watcher
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
+from lerobot_streamrec.errors import count_text
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 from lerobot_streamrec.report.summary import size_text
 from rich import progress
@@ -169,11 +170,6 @@ def check_bar() -> Iterator[Watcher]:
     text = progress.TextColumn('{task.description:10}')
     with _bar(text, progress.BarColumn(), progress.MofNCompleteColumn()) as update:
         yield lambda now: update(description=now.step, completed=now.done, total=now.total)
-
-
-def count_text(number: int, noun: str) -> str:
-    """Return a number with its noun, such as ``1 row`` or ``2 rows``."""
-    return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
 def measure_text(measure: Measure) -> str:

@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 import click
 from lerobot_streamrec.cli.progress import (
     change_text,
-    count_text,
     DatasetPath,
     dry_run_option,
     episode_numbers,
@@ -38,7 +37,7 @@ from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_delet
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, count_text
 
 F = TypeVar('F', bound=Callable[..., Any])
 

@@ -20,7 +20,6 @@ import time
 
 import click
 from lerobot_streamrec.cli.progress import (
-    count_text,
     DatasetPath,
     episode_numbers,
     importing,
@@ -29,7 +28,7 @@ from lerobot_streamrec.cli.progress import (
     progress_bar,
 )
 from lerobot_streamrec.durable import written_beside
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.report.build import build_report, MAX_EPISODES
 from lerobot_streamrec.report.summary import size_text
 

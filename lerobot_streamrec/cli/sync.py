@@ -22,7 +22,8 @@ import signal
 import threading
 
 import click
-from lerobot_streamrec.cli.progress import count_text, DatasetPath, importing
+from lerobot_streamrec.cli.progress import DatasetPath, importing
+from lerobot_streamrec.errors import count_text
 from lerobot_streamrec.fleet.sync.run import forget as forget_copies
 from lerobot_streamrec.fleet.sync.run import Sync
 from lerobot_streamrec.fleet.sync.store import checked_url, Store

@@ -23,7 +23,6 @@ import click
 from lerobot_streamrec.cli.progress import (
     cameras_option,
     change_text,
-    count_text,
     DatasetPath,
     NewPath,
     overwrite_option,
@@ -38,7 +37,7 @@ from lerobot_streamrec.dataset.rebuild.played_episode import extract_episode
 from lerobot_streamrec.dataset.rebuild.reencode import plan_encoding, reencode_dataset
 from lerobot_streamrec.dataset.takes.deferred import DeferredTake, DeferredTakes, encode_take
 from lerobot_streamrec.dataset.takes.open_dataset import open_as_it_is
-from lerobot_streamrec.errors import DatasetCorruptError, StreamrecError
+from lerobot_streamrec.errors import count_text, DatasetCorruptError, StreamrecError
 from lerobot_streamrec.report.summary import size_text
 from lerobot_streamrec.video.codecs.config import (
     AUTO,

@@ -28,6 +28,7 @@ import threading
 from typing import Protocol
 
 from lerobot_streamrec.dataset.format.layout import SYNC
+from lerobot_streamrec.errors import count_text
 from lerobot_streamrec.recording.config import DiskConfig, MIB
 
 THREAD_NAME = 'disk'
@@ -103,9 +104,9 @@ def copies_text(root: Path, now: datetime) -> str:
             told = json.loads(path.read_text('utf-8'))
             url, state, since = told['url'], told['state'], told['updated_at']
             num_waiting, problem = int(told['files_waiting']), told['problem']
-            counted = _count(int(told['episodes']), 'episode')
+            counted = count_text(int(told['episodes']), 'episode')
             if num_waiting:
-                counted = f'{_count(num_waiting, "file")} left'
+                counted = f'{count_text(num_waiting, "file")} left'
             text = f'{state}, {counted}{f": {problem}" if problem else ""}'
             heard = datetime.fromisoformat(since)
             if state != 'ended' and (now - heard).total_seconds() > _SILENT_S:
@@ -113,10 +114,6 @@ def copies_text(root: Path, now: datetime) -> str:
             place = url.partition('?')[0] if '://' in url else url
             texts.append(f'{place}: {textwrap.shorten(text, _MAX_CHARS, placeholder=" ...")}')
     return '; '.join(texts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
 class DiskWatch:

@@ -101,12 +101,14 @@ class FeatureStatistics:
         LeRobot 0.4 squared pixels in 8 bits, and so stored 0 for nearly all images. This is only
         valid for one episode, since the quantiles of a dataset may be means of other quantiles.
         """
-        mean = self.values['mean']
+        exponent, (values,) = _scaled(self.values)
+        mean = values['mean']
         least = sum(
-            share * np.maximum(sign * (self.values.get(name, mean) - mean), 0) ** 2
+            share * np.maximum(sign * (values.get(name, mean) - mean), 0) ** 2
             for name, share, sign in _LEAST_SHARES
         )
-        return bool(np.all(self.values['std'] >= _DEVIATION_SLACK * np.sqrt(least) - 1e-6))
+        least_std = np.ldexp(_DEVIATION_SLACK * np.sqrt(least), exponent)
+        return bool(np.all(self.values['std'] >= least_std - 1e-6))
 
     def as_lists(self) -> dict[str, list[object]]:
         """Return nested lists in the form of meta/stats.json."""
@@ -178,17 +180,17 @@ class FeatureStatistics:
         """
         num_rows = self.num_rows + other.num_rows
         weights = (self.num_rows / num_rows, other.num_rows / num_rows)
-        means = (self.values['mean'], other.values['mean'])
-        mean = means[0] * weights[0] + means[1] * weights[1]
+        exponent, (first, second) = _scaled(self.values, other.values)
+        mean = first['mean'] * weights[0] + second['mean'] * weights[1]
         variance = sum(
-            weight * (one.values['std'] ** 2 + (one.values['mean'] - mean) ** 2)
-            for weight, one in zip(weights, (self, other), strict=True)
+            weight * (one['std'] ** 2 + (one['mean'] - mean) ** 2)
+            for weight, one in zip(weights, (first, second), strict=True)
         )
         values = {
             'min': np.minimum(self.values['min'], other.values['min']),
             'max': np.maximum(self.values['max'], other.values['max']),
-            'mean': mean,
-            'std': np.sqrt(variance),
+            'mean': np.ldexp(mean, exponent),
+            'std': np.ldexp(np.sqrt(variance), exponent),
         }
         distributions = self._merged_distributions(other)
         if distributions is None:
@@ -217,6 +219,21 @@ class FeatureStatistics:
             one.times(ratio.denominator).merged(another.times(ratio.numerator))
             for one, another in zip(self.distributions, other.distributions, strict=True)
         )
+
+
+def _scaled(
+    *sides: Mapping[str, Array],
+) -> tuple[npt.NDArray[np.int32], tuple[dict[str, Array], ...]]:
+    """
+    Return statistics divided by a power of two, so that their squares do not overflow.
+
+    :return: exponent of the power for each element, and the statistics divided by it
+    """
+    largest = np.maximum.reduce([abs(one) for side in sides for one in side.values()])
+    exponent = np.frexp(largest)[1]
+    return exponent, tuple(
+        {name: np.ldexp(one, -exponent) for name, one in side.items()} for side in sides
+    )
 
 
 def total_of(parts: Iterable[FeatureStatistics]) -> FeatureStatistics | None:
@@ -276,11 +293,14 @@ def vector_statistics(rows: npt.ArrayLike) -> FeatureStatistics:
     array = np.asarray(rows, dtype=np.float64)
     num_rows = len(array)
     array = array.reshape(-1, array.shape[-1] if array.ndim > 1 else 1)
+    # Sums and squares of large numbers would overflow; a power of two costs no precision.
+    exponent = np.frexp(np.abs(array).max(axis=0))[1]
+    scaled = np.ldexp(array, -exponent)
     values = {
         'min': array.min(axis=0),
         'max': array.max(axis=0),
-        'mean': array.mean(axis=0),
-        'std': array.std(axis=0),
+        'mean': np.ldexp(scaled.mean(axis=0), exponent),
+        'std': np.ldexp(scaled.std(axis=0), exponent),
     }
     at = np.quantile(array, list(QUANTILES.values()), axis=0, method='inverted_cdf')
     values.update(zip(QUANTILES, at, strict=True))

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 import subprocess
 import sys
@@ -22,16 +23,27 @@ import sys
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_example_records_an_episode(tmp_path, read_dataset, keep_dataset):
-    root = tmp_path / 'dataset'
-    run = subprocess.run(
-        [sys.executable, '-m', 'examples.record_without_ros', str(root)],
-        cwd=ROOT,
+def _run(argument, **options):
+    return subprocess.run(
+        [sys.executable, '-m', 'examples.record_without_ros', argument],
         capture_output=True,
         text=True,
         timeout=100,
         check=False,
+        **options,
     )
+
+
+def test_help_is_no_folder(tmp_path):
+    run = _run('--help', cwd=tmp_path, env={**os.environ, 'PYTHONPATH': str(ROOT)})
+    assert run.returncode == 0, run.stderr
+    assert 'root' in run.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_example_records_an_episode(tmp_path, read_dataset, keep_dataset):
+    root = tmp_path / 'dataset'
+    run = _run(str(root), cwd=ROOT)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith('episode 0: 6')
     dataset = read_dataset(root)

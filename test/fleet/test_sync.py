@@ -38,7 +38,7 @@ from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.errors import DatasetError, RebuildError
 from lerobot_streamrec.fleet.sync import upload
 from lerobot_streamrec.fleet.sync.run import status_path
-from lerobot_streamrec.fleet.sync.store import Store
+from lerobot_streamrec.fleet.sync.store import journal_path, Store
 from lerobot_streamrec.recording.disk_watch import copies_text
 import pytest
 from thoroughness import THOROUGH
@@ -170,6 +170,13 @@ def test_tools_that_renumber_files_refuse_a_root_that_syncs(cell, place, tmp_pat
     label_episodes(cell.root, [1], {'verdict': 'failure'})
     sync(cell, Store(str(place)))
     is_copied(cell, str(place), tmp_path / 'end')
+    journal = journal_path(cell.root, str(place))
+    kept = journal.read_bytes()
+    for damaged in (b'', b'{"url": "s3', b'[]\n', b'\xff\n', b'{}\n'):
+        journal.write_bytes(damaged)
+        with pytest.raises(RebuildError, match=r'first line of .*\.jsonl.* is damaged'):
+            compact_dataset(cell.root)
+    journal.write_bytes(kept)
     assert streamrec('sync', cell.root, place, '--forget').returncode == 0
     assert compact_dataset(cell.root).after.num_files == 3
 

@@ -118,6 +118,16 @@ def test_one_row_is_all_its_statistics_and_deviates_by_nothing():
             assert statistics.values[name].tolist() == expected
 
 
+def test_numbers_whose_squares_overflow_have_finite_statistics():
+    unit = np.array([[1.0], [-3.0], [2.0], [0.5]])
+    for size in (1e154, 2.0**1021):
+        merged = vector_statistics(unit[:2] * size).merged(vector_statistics(unit[2:] * size))
+        for found in (vector_statistics(unit * size), merged):
+            assert found.values['mean'] == pytest.approx(0.125 * size, rel=1e-12)
+            assert found.values['std'] == pytest.approx(unit.std() * size, rel=1e-12)
+            assert found.has_possible_deviation
+
+
 def test_scalars_have_one_element():
     lists = vector_statistics(np.arange(10)).as_lists()
     assert set(lists) == set(STATISTICS)

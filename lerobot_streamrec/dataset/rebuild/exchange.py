@@ -132,7 +132,15 @@ def _refuse_synced(root: Path) -> None:
     """
     for path in sorted((root / SYNC).glob('*.jsonl')):
         with path.open(encoding='utf-8', errors='replace') as file:
-            url = json.loads(file.readline() or '{}').get('url', '')
+            first_line = file.readline()
+        try:
+            url = str(json.loads(first_line)['url'])
+        except (ValueError, KeyError, TypeError):
+            raise RebuildError(
+                f'{root} is synced, but the first line of {path}, which names the place, is '
+                f'damaged: {first_line.strip()[:60]!r}. Nothing has changed. Run the sync again '
+                'to mend it, or delete the file if the place no longer matters, and try again.'
+            ) from None
         forget = streamrec_command('sync', root, url, '--forget')
         raise RebuildError(
             f'{root} is synced to {url}, where all files would have to be copied again: nothing '

@@ -25,6 +25,7 @@ from lerobot_streamrec.dataset.format.episode_table import RECORDED_AT
 from lerobot_streamrec.dataset.format.info import DatasetInfo
 from lerobot_streamrec.dataset.format.state import SavedEpisode
 from lerobot_streamrec.dataset.format.take_record import utc_text
+from lerobot_streamrec.errors import count_text
 from lerobot_streamrec.recording.config import Limits, MIB
 from lerobot_streamrec.recording.episode.finished_take import FinishedTake
 from lerobot_streamrec.recording.episode.row_counters import RowAccount
@@ -92,11 +93,12 @@ class EpisodeSummary:
         later = ' to be encoded' if self.num_deferred else ''
         sentence = (
             f'episode {episode.episode_index}: {episode.num_rows} rows, {self.seconds:.1f} s, '
-            f'{_count(episode.num_videos, "video")}{later}, {episode.size_bytes / MIB:.1f} MB, '
-            f'{_count(self.num_repeated, "repeated frame")}, {self.skew}'
+            f'{count_text(episode.num_videos, "video")}{later}, '
+            f'{episode.size_bytes / MIB:.1f} MB, '
+            f'{count_text(self.num_repeated, "repeated frame")}, {self.skew}'
         )
         waiting = (
-            [f'{_count(self.num_deferred, "saved episode")} not encoded yet']
+            [f'{count_text(self.num_deferred, "saved episode")} not encoded yet']
             if self.num_deferred
             else []
         )
@@ -135,8 +137,9 @@ class Finalized:
     def __str__(self) -> str:
         info, change = self.info, self.change
         sentence = (
-            f'{_count(info.total_episodes, "episode")}, {_count(info.total_frames, "row")}, '
-            f'{_count(info.total_tasks, "task")}'
+            f'{count_text(info.total_episodes, "episode")}, '
+            f'{count_text(info.total_frames, "row")}, '
+            f'{count_text(info.total_tasks, "task")}'
         )
         if change is not None and change.before.num_files != change.after.num_files:
             sentence += (
@@ -180,23 +183,23 @@ def _remarks(take: FinishedTake, key: str) -> list[str]:
     found = [f'{key}: {trouble}'] if trouble else []
     if num_undecodable:
         found.append(
-            f'{key}: {_count(num_undecodable, "frame")} repeated because the pictures that the '
-            'camera sent could not be decoded'
+            f'{key}: {count_text(num_undecodable, "frame")} repeated because the pictures that '
+            'the camera sent could not be decoded'
         )
     found += _row_remarks(take, key)
     if counts.lost_in_transport:
-        found.append(f'{key}: {_count(counts.lost_in_transport, "message")} lost in transport')
+        found.append(f'{key}: {count_text(counts.lost_in_transport, "message")} lost in transport')
     ours = counts.missing - counts.lost_in_transport
     if key in take.cameras and ours > 0:
-        found.append(f'{key}: {_count(ours, "picture")} missing, judged by the stamps')
+        found.append(f'{key}: {count_text(ours, "picture")} missing, judged by the stamps')
     if counts.late:
         rows_of = 'its row' if counts.late == 1 else 'their rows'
-        late = f'{key}: {_count(counts.late, "message")} came too late for {rows_of}'
+        late = f'{key}: {count_text(counts.late, "message")} came too late for {rows_of}'
         ahead = [other for other in take.clocks.ahead if other != key]
         found.append(f'{late}, which {" and ".join(ahead)} closed early' if ahead else late)
     if counts.contested:
         found.append(
-            f'{key}: {_count(counts.contested, "message")} came while several publishers sent '
+            f'{key}: {count_text(counts.contested, "message")} came while several publishers sent '
             'the same data in turn, so its rows mix them'
         )
     if counts.rejected:
@@ -210,21 +213,22 @@ def _row_remarks(take: FinishedTake, key: str) -> list[str]:
     if rows.repeated_by_rate:
         found.append(
             f'{key} sends {rows.own_rate_hz:.1f} pictures per second and fps is {take.fps}: '
-            f'{_count(rows.repeated_by_rate, "row")} of {take.num_rows} had no new picture to show'
+            f'{count_text(rows.repeated_by_rate, "row")} of {take.num_rows} had no new picture to '
+            'show'
         )
     if rows.missing_in_windows:
         found.append(
-            f'{key}: {_count(rows.missing_in_windows, "sample")} of windows repeat the first one, '
-            'since none came before'
+            f'{key}: {count_text(rows.missing_in_windows, "sample")} of windows repeat the first '
+            'one, since none came before'
         )
     if rows.stale:
         found.append(
-            f'{key} was stale in {_count(rows.stale, "row")} '
+            f'{key} was stale in {count_text(rows.stale, "row")} '
             f'(oldest sample {rows.max_age_ns / NS_PER_S:.2f} s)'
         )
     if rows.overloaded:
         found.append(
-            f'{key}: {_count(rows.overloaded, "frame")} repeated because its encoder '
+            f'{key}: {count_text(rows.overloaded, "frame")} repeated because its encoder '
             'was too slow (choose a faster encoder.preset or smaller pictures)'
         )
     return found
@@ -232,7 +236,8 @@ def _row_remarks(take: FinishedTake, key: str) -> list[str]:
 
 def rejections(counts: StreamCounts) -> str:
     """Return a sentence on the number of rejected messages and the reason for the last one."""
-    return f'{_count(counts.rejected, "message")} rejected, the last because {counts.rejection}'
+    num_rejected = count_text(counts.rejected, 'message')
+    return f'{num_rejected} rejected, the last because {counts.rejection}'
 
 
 def record_of(take: FinishedTake) -> dict[str, object]:
@@ -303,7 +308,3 @@ def _worst_skew(take: FinishedTake) -> str:
         return 'skew not measured (max_age_s is 0 for every stream)'
     key = max(keys, key=lambda one: take.rows[one].max_skew_ns)
     return f'skew at most {take.rows[key].max_skew_ns / NS_PER_MS:.0f} ms ({key})'
-
-
-def _count(number: int, noun: str) -> str:
-    return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
