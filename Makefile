@@ -101,9 +101,9 @@ bench-scale: env conformance-env ## find how many cameras this machine records, 
 	@$(VENV_PYTHON) benchmarks/scale.py $(BENCH_ARGS)
 
 .PHONY: soak
-soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), try every case, record 30 minutes
+soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), syncs 50 times, try every case, record 30 minutes
 	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt
-	@$(CONFORMANCE_ENV) $(VENV_PYTHON) test/kills/soak.py $(SOAK_ARGS)
+	@PYTHONPATH='$(CURDIR)/test/helpers' $(CONFORMANCE_ENV) $(VENV_PYTHON) test/kills/soak.py $(SOAK_ARGS)
 	@STREAMREC_THOROUGH=1 $(VENV_PYTHON) -m pytest -m thorough
 	@$(VENV_PYTHON) benchmarks/memory.py
 

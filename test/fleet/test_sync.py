@@ -36,7 +36,7 @@ from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
 from lerobot_streamrec.dataset.rebuild.exchange import refuse_unless_exchangeable
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.errors import DatasetError, RebuildError
-from lerobot_streamrec.fleet.sync import upload
+from lerobot_streamrec.fleet.sync import run, upload
 from lerobot_streamrec.fleet.sync.run import status_path
 from lerobot_streamrec.fleet.sync.store import journal_path, Store
 from lerobot_streamrec.recording.disk_watch import copies_text
@@ -148,6 +148,63 @@ def test_the_bandwidth_is_kept(monkeypatch):
     for _ in range(40):
         pace.spend(1 << 18)
     assert clock[0] == pytest.approx(100.0 + 5.0)
+
+
+class _Hours(threading.Event):
+    """An event whose waits take no time, but move a clock on; the network is away for an hour."""
+
+    def __init__(self, cell, url):
+        super().__init__()
+        self.now_s, self.back_s = 0.0, float('inf')
+        self.waits_s, self.told = [], []
+        self._cell, self._url = cell, url
+
+    def wait(self, timeout):
+        self.now_s += timeout
+        status = status_of(self._cell, self._url)
+        if status['state'] == 'waiting':
+            self.waits_s.append(timeout)
+            self.told.append(status['files_waiting'])
+            if len(self.waits_s) in (20, 40):
+                self._cell.save()
+        elif self.back_s == float('inf'):
+            # The first pass is done: the network goes away, and the recorder goes on.
+            self.back_s = self.now_s + 3600.0
+            self._cell.save()
+            self._cell.label(0, verdict='success')
+        elif self.now_s > self.back_s:
+            self.set()
+        return self.is_set()
+
+
+def test_a_network_that_is_away_for_an_hour(cell, place, tmp_path, monkeypatch):
+    cell.save()
+    url = str(place)
+    hours, said, asked_s = _Hours(cell, url), [], []
+
+    class Away(Store):
+        def _open(self):
+            if not hours.now_s < hours.back_s < float('inf'):
+                return super()._open()
+            asked_s.append(hours.now_s)
+            raise OSError('Could not connect to server')
+
+    monkeypatch.setattr(run, 'time', SimpleNamespace(monotonic=lambda: hours.now_s))
+    assert run.Sync(cell.root, Away(url), hours, say=said.append).run(is_watching=True) == 0
+    # It doubles from 1 s to 60 s, less up to a half at random, so a minute is never exceeded.
+    for at, wait_s in enumerate(hours.waits_s):
+        longest_s = min(60.0, 2.0**at)
+        assert longest_s / 2 <= wait_s <= longest_s
+    assert 3600.0 <= sum(hours.waits_s) + 2.0 <= 3660.0 + 2.0
+    assert len(asked_s) == len(hours.waits_s) >= 60
+    # Two more episodes wait then: of each the video, rows, record and row of meta/episodes.
+    assert hours.told == sorted(hours.told)
+    assert hours.told[-1] == hours.told[0] + 2 * 4
+    assert f'{hours.told[-1]} files wait, next attempt in' in said[-3]
+    assert said[-3].endswith('Could not connect to server')
+    assert said[-1] == f'{url} is up to date, with 4 episodes'
+    assert status_of(cell, url)['problem'] == ''
+    is_copied(cell, url, tmp_path / 'end')
 
 
 def test_tools_that_renumber_files_refuse_a_root_that_syncs(cell, place, tmp_path):

@@ -14,7 +14,9 @@
 """
 Kill many recorders: ``soak.py [--kills 200] [--seed 1] [--vcodec h264] [--encode streaming]``.
 
-It prints a table for docs/reliability.md. The exit status is 1 if a promise was broken.
+Then kill syncs, their store and their network beside a recorder: ``[--sync-kills 50]``.
+
+It prints tables for docs/reliability.md. The exit status is 1 if a promise was broken.
 """
 
 from __future__ import annotations
@@ -29,6 +31,10 @@ import tempfile
 import time
 
 from killing import Account, AIMS, kill_once, read_with_lerobot, readers_view
+from s3_server import CREDENTIALS
+from sync_kills import print_table as print_sync_table
+from sync_kills import strike_often
+from weed_server import WEED
 
 # New datasets are frequent because a first episode is a special case, and checks stay quick.
 KILLS_PER_DATASET = 10
@@ -37,10 +43,51 @@ KILLS_PER_DATASET = 10
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--kills', type=int, default=200)
+    parser.add_argument('--sync-kills', type=int, default=50)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--vcodec', default='h264', choices=('h264', 'hevc', 'libsvtav1'))
     parser.add_argument('--encode', default='streaming', choices=('streaming', 'deferred'))
     options = parser.parse_args()
+    if options.sync_kills and WEED is None:
+        parser.error('SeaweedFS is missing (requirements/dev.txt): --sync-kills 0 leaves it out')
+    num_problems = kill_recorders(options) if options.kills else 0
+    if options.sync_kills:
+        num_problems += kill_syncs(options.sync_kills, options.seed)
+    return int(bool(num_problems))
+
+
+def kill_syncs(num_kills, seed):
+    """Kill syncs, stores and networks; return the number of problems."""
+    # They stand in the environment before pyarrow looks for them.
+    os.environ.update(CREDENTIALS)
+    python, copies = os.environ.get('STREAMREC_CONFORMANCE_PYTHON'), {}
+    with tempfile.TemporaryDirectory(prefix='streamrec-soak-') as folder:
+        struck, changes = strike_often(
+            Path(folder), num_kills, seed, copies, lambda line: print(line, file=sys.stderr)
+        )
+        problems = [f'kill {at}: {text}' for at, one in enumerate(struck) for text in one.problems]
+        if python:
+            problems += unlike(copies, read_with_lerobot(python, copies))
+    print_sync_table(struck, changes, seed)
+    shown = f'{len(copies)} different copies' if python else 'none (no environment with LeRobot)'
+    print(f'Read whole by LeRobot before the sync went on: {shown}.')
+    print(f'Objects lost or wrong, and copies that cannot be loaded: {len(problems)}.')
+    print('\n'.join(problems))
+    return len(problems)
+
+
+def unlike(copies, found):
+    """Return sentences on copies that LeRobot does not read as they are."""
+    lengths = {folder: len(one) if isinstance(one, list) else one for folder, one in found.items()}
+    return [
+        f'{folder.name}: LeRobot reads {lengths[folder]} episodes, not {number}'
+        for folder, number in copies.items()
+        if lengths[folder] != number
+    ]
+
+
+def kill_recorders(options):
+    """Kill recorders, and print what was lost; return the number of problems."""
     python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')
     begin_s, chance = time.monotonic(), random.Random(options.seed)
     kills, copies, problems, num_saved = [], {}, [], 0
@@ -71,7 +118,7 @@ def main():
     print(f'Read whole by LeRobot before any recovery: {shown}.')
     print(f'Lost: {len(problems)} of {len(kills)}.')
     print('\n'.join(problems))
-    return int(bool(problems))
+    return len(problems)
 
 
 def print_table(kills, seed):

@@ -12,7 +12,7 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-A recorder that is killed at any instant loses no saved episode.
+A recorder that is killed at any instant loses no saved episode, and a sync no object.
 
 The short form of `make soak`: the same kills, fewer of them.
 """
@@ -24,6 +24,9 @@ import random
 
 from killing import Account, kill_once, read_with_lerobot, readers_view
 import pytest
+from s3_server import CREDENTIALS
+from sync_kills import strike_often, TARGETS
+from weed_server import WEED
 
 SEEDS = {1: 'streaming', 2: 'deferred'}
 KILLS_PER_SEED = 3
@@ -47,3 +50,19 @@ def test_nothing_that_was_saved_is_lost_at_any_kill(tmp_path):
     if python:
         expected = {copy: lengths for copy in copies if (lengths := readers_view(copy)[0])}
         assert read_with_lerobot(python, expected) == expected
+
+
+@pytest.mark.skipif(WEED is None, reason='SeaweedFS is missing: requirements/dev.txt')
+def test_no_object_is_lost_if_the_sync_its_store_and_its_network_fail(tmp_path, monkeypatch):
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    copies = {}
+    struck, changes = strike_often(tmp_path, len(TARGETS), 5, copies)
+    assert {one.target for one in struck} == set(TARGETS)
+    assert [one.problems for one in struck] == [[]] * len(struck)
+    assert min(one.num_objects for one in struck) >= 8
+    assert changes['save'] > 3
+    python = os.environ.get('STREAMREC_CONFORMANCE_PYTHON')
+    if python:
+        found = read_with_lerobot(python, copies)
+        assert {folder: len(one) for folder, one in found.items()} == copies
