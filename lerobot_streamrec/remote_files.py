@@ -65,6 +65,18 @@ def registered() -> dict[Path, str]:
     return {Path(folder): place.url for folder, place in _PLACES.items()}
 
 
+def is_place(folder: Path) -> bool:
+    """Return whether a folder stands for a place elsewhere."""
+    return f'{folder}/' in _PLACES
+
+
+def shown(text: str) -> str:
+    """Return a text for people, with the URLs of places in place of their folders."""
+    for folder, place in _PLACES.items():
+        text = text.replace(folder, f'{place.url}/').replace(folder[:-1], place.url)
+    return text
+
+
 def make_placeholder(path: Path, size_bytes: int) -> None:
     """
     Create a file that stands for one elsewhere.

@@ -23,12 +23,15 @@ from dataclasses import asdict
 from io import BytesIO
 
 from arm_dataset import Plan, write_dataset
+import av
 from lerobot_streamrec import remote_files
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.parquet import read_parquet, read_schema
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.rebuild.new_tree import DISK
+from lerobot_streamrec.video.mp4.damage_scan import bytes_missing, packet_times, video_facts
 from lerobot_streamrec.video.mp4.packet_index import survey_video
+import numpy as np
 import pytest
 
 
@@ -104,3 +107,47 @@ def test_another_machine_needs_no_placeholders(there, tmp_path):
         remote_files.unregister(folder)
     with pytest.raises(FileNotFoundError):
         remote_files.opened(folder / data)
+
+
+def noise(path, codec, pix_fmt, options, flags):
+    picture = np.random.default_rng(0).integers(0, 255, (40, 240, 320, 3), np.uint8)
+    with av.open(str(path), 'w', container_options={'movflags': flags}) as container:
+        stream = container.add_stream(codec, rate=30, options=options)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, pix_fmt
+        for row, pixels in enumerate(picture):
+            frame = av.VideoFrame.from_ndarray(pixels, format='rgb24').reformat(format=pix_fmt)
+            frame.pts = row
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def index_of(path):
+    survey = survey_video(path, 30, to_first_error=True)
+    known = (survey.order, survey.key_packets, survey.traits, video_facts(path))
+    return (*known, packet_times(path).tolist(), bytes_missing(path))
+
+
+@pytest.mark.parametrize('part', [1.0, 0.5], ids=['whole', 'cut'])
+@pytest.mark.parametrize(
+    ('codec', 'pix_fmt', 'options', 'flags'),
+    [
+        ('libx264', 'yuv420p', {'bf': '3', 'preset': 'veryfast'}, 'faststart'),
+        ('libx265', 'gray12le', {'preset': 'ultrafast'}, 'faststart'),
+        ('libsvtav1', 'yuv420p', {'preset': '12', 'g': '2'}, 'faststart'),
+        ('libx264', 'yuv420p', {'g': '10', 'preset': 'veryfast'}, 'frag_keyframe+empty_moov'),
+        ('libvpx-vp9', 'yuv420p', {'deadline': 'realtime'}, 'faststart'),
+    ],
+)
+def test_packets_are_known_from_the_index(tmp_path, codec, pix_fmt, options, flags, part):
+    there, folder = tmp_path / 'there', tmp_path / 'here'
+    there.mkdir()
+    folder.mkdir()
+    path = there / 'a.mp4'
+    noise(path, codec, pix_fmt, options, flags)
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    remote_files.make_placeholder(folder / 'a.mp4', path.stat().st_size)
+    stand_for(folder, there)
+    try:
+        assert index_of(folder / 'a.mp4') == index_of(path)
+    finally:
+        remote_files.unregister(folder)
