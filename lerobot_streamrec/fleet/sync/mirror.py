@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 import sys
 import tempfile
 import threading
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
 from lerobot_streamrec.dataset.format.layout import INFO
@@ -32,7 +32,6 @@ from lerobot_streamrec.errors import DatasetExistsError, RemoteError
 from lerobot_streamrec.fleet.sync.run import Patience, Sync
 from lerobot_streamrec.fleet.sync.store import advice_on, Manifest, Store
 from lerobot_streamrec.remote_files import make_placeholder, register, unregister
-from pyarrow import NativeFile
 
 _FETCHES_AT_ONCE = 16
 
@@ -51,7 +50,7 @@ class RemoteFile(io.RawIOBase):
     :param path: path of the file below the place
     """
 
-    def __init__(self, stream: NativeFile, url: str, path: str) -> None:
+    def __init__(self, stream: Any, url: str, path: str) -> None:
         self._stream = stream
         self._url = url
         self.name = path

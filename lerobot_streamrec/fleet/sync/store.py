@@ -28,13 +28,12 @@ import json
 import os
 from pathlib import Path, PurePosixPath
 import re
-from typing import TextIO
+from typing import Any, TextIO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lerobot_streamrec.dataset.format.layout import SYNC
 from lerobot_streamrec.durable import replace_durably
 from lerobot_streamrec.errors import ConfigError
-from pyarrow import NativeFile
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 CHUNK_BYTES = 1 << 18
@@ -123,8 +122,8 @@ class Store:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
 
-    def open(self, path: str) -> NativeFile:
-        """Open a file for reading at any position; it need not be closed."""
+    def open(self, path: str) -> Any:
+        """Return an Arrow file for reading at any position, which need not be closed."""
         system, base = self._open()
         return system.open_input_file(f'{base}/{path}')
 
