@@ -38,6 +38,7 @@ from lerobot_streamrec.fleet.sync import mirror
 from lerobot_streamrec.fleet.sync.store import Store
 import numpy as np
 import pytest
+from s3_server import CREDENTIALS, S3Server
 from waiting import wait_for
 
 _names = itertools.count()
@@ -225,6 +226,17 @@ def test_what_is_wrong_is_one_sentence(remote, server, capsys, tmp_path, monkeyp
     for name in ('meta/../../x', '/etc/x', 'a//b'):
         monkeypatch.setattr(Store, 'files', lambda _, name=name: {name: 1})
         assert f'{name!r}, which is refused' in said(capsys, 'info', remote, status=1).err
+
+
+def test_refused_credentials_are_told_and_not_shown(server, capsys):
+    guarded = S3Server()
+    try:
+        guarded.tell('guard')
+        told = said(capsys, 'check', guarded.url('arm'), status=1).err
+    finally:
+        guarded.close()
+    assert 'the place refuses these credentials' in told
+    assert CREDENTIALS['AWS_SECRET_ACCESS_KEY'] not in told
 
 
 @pytest.mark.parametrize('command', ['check', 'report', 'merge'])
