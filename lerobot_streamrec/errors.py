@@ -245,6 +245,10 @@ class SyncError(StreamrecError):
     """A dataset cannot be copied to the place that was named, or kept up there."""
 
 
+class RemoteError(StreamrecError):
+    """A place elsewhere cannot be read; nothing is known of the files there."""
+
+
 class MessageError(StreamrecError, ValueError):
     """A message cannot be recorded."""
 

@@ -24,6 +24,7 @@ from typing import Any, TYPE_CHECKING
 
 import click
 from lerobot_streamrec.cli.progress import (
+    AnyPlace,
     bag_bar,
     DatasetPath,
     episode_numbers,
@@ -33,6 +34,7 @@ from lerobot_streamrec.cli.progress import (
     progress_bar,
     show_remarks,
     shown_option,
+    Url,
 )
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError, count_text
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The recorder's parameter file.",
 )
-@click.option('--root', type=NewPath, help='Folder of the dataset.  [default: root in --params]')
+@click.option('--root', type=AnyPlace, help='Folder of the dataset.  [default: root in --params]')
 @click.option('--task', default='', help='What the robot does.  [default: task in --params]')
 @click.option(
     '--episodes',
@@ -77,7 +79,7 @@ if TYPE_CHECKING:
 def import_bags(
     bags: tuple[Path, ...],
     params: Path,
-    root: Path | None,
+    root: Path | Url | None,
     task: str,
     episodes: str | None,
     triggers: tuple[str, ...],
@@ -99,6 +101,9 @@ def import_bags(
         from lerobot_streamrec.fleet.bag_workers import Request
         from lerobot_streamrec.fleet.planning.bag_episodes import episodes_choice
         from lerobot_streamrec.settings.teleop_settings import parse_triggers
+    if isinstance(root, Url):
+        copied = streamrec_command('sync', 'ROOT', root)
+        raise ConfigError('--root', root, f'import into a folder, and copy it with `{copied}`')
     rules = parse_triggers('--trigger', triggers)
     choice = episodes_choice(episodes, has_triggers=bool(rules))
     replaced: dict[str, Any] = dict(IMPORT_OPTIONS)

@@ -21,8 +21,10 @@ import sys
 
 import click
 from lerobot_streamrec.cli.progress import (
+    AnyPlace,
     check_bar,
     progress_bar,
+    reading_places,
     show_json,
     show_remarks,
     shown_option,
@@ -38,6 +40,8 @@ from lerobot_streamrec.dataset.repair.repair import (
     repair_dataset,
 )
 from lerobot_streamrec.errors import ConfigError, count_text, DatasetLockedError
+from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.remote_files import is_place, shown
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -71,7 +75,7 @@ def verdict(report: CheckReport) -> str:
         return f'whole: {size}{f", {warnings}" if report.warnings else ""}{how}'
     errors = count_text(len(report.errors), 'error')
     sound = f'{len(report.sound_episodes())} of {num_episodes} sound'
-    return f'{errors}, {warnings} in {report.root}: {sound}{how}'
+    return shown(f'{errors}, {warnings} in {report.root}: {sound}{how}')
 
 
 def _table(findings: tuple[Finding, ...]) -> Table:
@@ -195,7 +199,7 @@ def _end(examined: Examination, done: Repair, *, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument('root', type=click.Path(path_type=Path))
+@click.argument('root', type=AnyPlace)
 @click.option('--json', 'as_json', is_flag=True, help='Print the whole report as JSON.')
 @click.option('--fast', is_flag=True, help='Do not decode images; count packets of videos.')
 @click.option(
@@ -209,6 +213,7 @@ def _end(examined: Examination, done: Repair, *, as_json: bool) -> int:
     default=MIN_SECONDS,
     help='With --repair: set aside cut episodes that are shorter than this.',
 )
+@reading_places('meta/')
 def check(
     root: Path,
     as_json: bool,
@@ -219,12 +224,18 @@ def check(
     min_seconds: float,
 ) -> int:
     """
-    Check the LeRobot v3.0 dataset in ROOT, whichever program wrote it.
+    Check the LeRobot v3.0 dataset in ROOT, a folder or a URL, whichever program wrote it.
 
     Nothing in ROOT is changed without --repair. Exit status: 0 if readers can use the dataset, 1
     if not, 2 if ROOT holds no dataset.
     """
     if is_repair:
+        if is_place(root):
+            again = streamrec_command('sync', 'FOLDER', 'URL')
+            raise click.UsageError(
+                f'--repair changes files, and {root} cannot be changed from here: copy it to a '
+                f'folder, repair that, and copy it to an empty place: {again}'
+            )
         if fast:
             raise click.UsageError('--repair has to decode the images: leave out --fast')
         return repair(root, dry_run=dry_run, yes=yes, as_json=as_json, min_seconds=min_seconds)

@@ -18,8 +18,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from lerobot_streamrec.cli.progress import DatasetPath, show_json
+from lerobot_streamrec.cli.progress import DatasetPlace, reading_places, show_json
 from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.remote_files import shown
 from lerobot_streamrec.report.summary import seconds_text, size_text, summarize, Summary
 from rich.console import Console
 from rich.table import Table
@@ -30,11 +31,12 @@ SHOWN_TASKS = 10
 
 
 @click.command(short_help='Print the size, cameras, features and tasks of a dataset.')
-@click.argument('root', type=DatasetPath)
+@click.argument('root', type=DatasetPlace)
 @click.option('--json', 'as_json', is_flag=True, help='Print the figures as JSON.')
+@reading_places('meta/')
 def info(root: Path, as_json: bool) -> None:
     """
-    Print the figures of the dataset ROOT, whoever wrote it.
+    Print the figures of the dataset ROOT, a folder or a URL, whoever wrote it.
 
     Only metadata are read: `streamrec report` also looks at pictures and series.
     """
@@ -59,7 +61,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
     seconds = summary.num_rows / summary.fps
     mean = f', {seconds_text(seconds / summary.num_episodes)} each' if summary.num_episodes else ''
     lines = [
-        ('dataset', str(summary.root)),
+        ('dataset', shown(str(summary.root))),
         ('episodes', f'{summary.num_episodes:,}'),
         ('recorded', f'{seconds_text(seconds)}{mean}'),
         ('rows', f'{summary.num_rows:,} at {summary.fps} per second'),

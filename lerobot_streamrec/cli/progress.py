@@ -16,21 +16,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, ExitStack
+from functools import partial, wraps
 from itertools import count
 import json
 from pathlib import Path
 import re
+from tempfile import TemporaryDirectory
 import time
-from typing import Any
+from typing import Any, cast, TypeVar
 
 import click
 from lerobot_streamrec.dataset.check.check import Watcher
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
-from lerobot_streamrec.errors import count_text
+from lerobot_streamrec.errors import ConfigError, count_text, RemoteError, StreamrecError
+from lerobot_streamrec.fleet.sync.mirror import mirrored, name_of, publish, refuse_present
+from lerobot_streamrec.fleet.sync.store import checked_url, Store
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
+from lerobot_streamrec.remote_files import registered, shown
 from lerobot_streamrec.report.summary import size_text
 from rich import progress
 from rich.console import Console
@@ -40,6 +44,32 @@ DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
 
 VideoPath = click.Path(exists=True, dir_okay=False, path_type=Path)
 """An existing file on the command line."""
+
+
+
+class Url(str):
+    """The URL of a place in an object store, as ``checked_url`` returns it."""
+
+
+class _OrUrl(click.Path):
+    """A path, or the URL of a place in an object store."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        if isinstance(value, str) and '://' in value:
+            url = checked_url(value)
+            if '://' in url:
+                return Url(url)
+            value = url
+        return super().convert(value, param, ctx)
+
+
+DatasetPlace = _OrUrl(exists=True, file_okay=False, path_type=Path)
+"""An existing folder, or a URL; ``reading_places`` turns it into a folder."""
+
+AnyPlace = _OrUrl(path_type=Path)
+"""A folder that may be missing, or a URL."""
 
 NewPath = click.Path(path_type=Path)
 """A path that a command creates."""
@@ -78,6 +108,77 @@ def importing(purpose: str) -> Iterator[None]:
         yield
     except ImportError as error:
         raise _MissingPackageError(f'{purpose}: {missing_package(error)}') from error
+
+
+F = TypeVar('F', bound=Callable[..., Any])
+
+
+def reading_places(*fetched: str) -> Callable[[F], F]:
+    """
+    Return the decorator of a command whose ``root`` or ``roots`` may be URLs; it gets folders.
+
+    Errors name the URLs in place of these folders, which are removed at the end.
+
+    :param fetched: begins of the paths of the files that the command reads as a whole
+    """
+
+    def decorate(command: F) -> F:
+        @wraps(command)
+        def run(**options: Any) -> Any:
+            with ExitStack() as stack:
+                folders: dict[str, Path] = {}
+
+                def folder_of(root: Path | Url) -> Path:
+                    if not isinstance(root, Url):
+                        return root
+                    if root not in folders:
+                        bar = progress_bar(f'reading {name_of(root)}', is_bytes=False)
+                        with bar as note:
+                            mirror = mirrored(Store(root), fetched, note)
+                            folders[root] = stack.enter_context(mirror)
+                    return folders[root]
+
+                try:
+                    if 'roots' in options:
+                        options['roots'] = tuple(map(folder_of, options['roots']))
+                    else:
+                        options['root'] = folder_of(options['root'])
+                    return command(**options)
+                except (StreamrecError, OSError, click.UsageError) as error:
+                    told = error.message if isinstance(error, click.UsageError) else str(error)
+                    if told == shown(told):
+                        raise
+                    raise RemoteError(shown(told)) from error
+
+        return cast(F, run)
+
+    return decorate
+
+
+@contextmanager
+def new_place(out: Path | Url) -> Iterator[Path]:
+    """
+    Yield the folder in which a new dataset is made, and upload it after the block to a URL.
+
+    :param out: the folder, or an empty place
+    :raise DatasetExistsError: if the place is not empty
+    :raise ConfigError: if it lies in a place that is read
+    :raise RemoteError: if the place cannot be read
+    :raise SyncError: if it cannot be written
+    """
+    if not isinstance(out, Url):
+        yield out
+        return
+    for url in registered().values():
+        if f'{out.partition("?")[0]}/'.startswith(f'{url.partition("?")[0]}/'):
+            raise ConfigError('out', out, f'it must not be in the dataset {url}')
+    store = Store(out)
+    refuse_present(store)
+    with TemporaryDirectory(prefix='lerobot_streamrec-') as parent:
+        folder = Path(parent) / name_of(out)
+        yield folder
+        if folder.exists():
+            publish(folder, store, partial(click.echo, err=True))
 
 
 _RANGE = re.compile(r'(\d{1,6})(?:-(\d{1,6}))?')
@@ -185,13 +286,13 @@ def change_text(change: Change) -> str:
 
 def show_json(content: Any) -> None:
     """Print a value as JSON that people can read."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+    click.echo(shown(json.dumps(content, indent=2, ensure_ascii=False)))
 
 
 def show_remarks(remarks: Iterable[str]) -> None:
     """Print on stderr what stayed as it was, with the reason."""
     for remark in remarks:
-        click.echo(f'note: {remark}', err=True)
+        click.echo(shown(f'note: {remark}'), err=True)
 
 
 def show_plan(plan: Plan) -> None:

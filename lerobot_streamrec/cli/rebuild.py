@@ -21,14 +21,19 @@ from typing import Any, TypeVar
 
 import click
 from lerobot_streamrec.cli.progress import (
+    AnyPlace,
     change_text,
     DatasetPath,
+    DatasetPlace,
     dry_run_option,
     episode_numbers,
     measure_text,
+    new_place,
     progress_bar,
+    reading_places,
     show_plan,
     show_remarks,
+    Url,
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.episode_table import VERDICTS
@@ -53,26 +58,30 @@ def _episodes_option(verb: str) -> Callable[[F], F]:
 
 
 @click.command(short_help='Merge several datasets into a new one.')
-@click.argument('out', type=click.Path(path_type=Path))
-@click.argument('roots', type=DatasetPath, nargs=-1, required=True)
+@click.argument('out', type=AnyPlace)
+@click.argument('roots', type=DatasetPlace, nargs=-1, required=True)
 @dry_run_option
-def merge(out: Path, roots: tuple[Path, ...], dry_run: bool) -> None:
+@reading_places('meta/', '.streamrec/')
+def merge(out: Path | Url, roots: tuple[Path, ...], dry_run: bool) -> None:
     """
     Merge all episodes of the datasets ROOTS, in this order, into the new dataset OUT.
+
+    Each of them is a folder or a URL: s3://BUCKET/PREFIX or gs://BUCKET/PREFIX.
 
     The datasets must have the same fps, robot_type and features; differences are shown. They stay
     as they are, and OUT shares identical files with them where the file system allows it. Other
     files, such as README.md, are copied; if names collide, they go to OUT/merged_from.
     """
-    if dry_run:
-        check_roots(out, roots)
-        plan = plan_merge([read_catalog(root) for root in roots])
-        show_remarks(plan.remarks)
-        click.echo(f'would merge {count_text(len(plan.files.kept), "episode")} into {out}:')
-        show_plan(plan.files)
-        return
-    with progress_bar('merging') as progress:
-        change = merge_datasets(out, roots, progress=progress)
+    with new_place(out) as folder:
+        if dry_run:
+            check_roots(folder, roots)
+            plan = plan_merge([read_catalog(root) for root in roots])
+            show_remarks(plan.remarks)
+            click.echo(f'would merge {count_text(len(plan.files.kept), "episode")} into {out}:')
+            show_plan(plan.files)
+            return
+        with progress_bar('merging') as progress:
+            change = merge_datasets(folder, roots, progress=progress)
     show_remarks(change.remarks)
     click.echo(
         f'merged {count_text(len(roots), "dataset")} into {out}: '

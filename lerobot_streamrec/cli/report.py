@@ -20,15 +20,17 @@ import time
 
 import click
 from lerobot_streamrec.cli.progress import (
-    DatasetPath,
+    DatasetPlace,
     episode_numbers,
     importing,
     NewPath,
     overwrite_option,
     progress_bar,
+    reading_places,
 )
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError, count_text
+from lerobot_streamrec.remote_files import shown
 from lerobot_streamrec.report.build import build_report, MAX_EPISODES
 from lerobot_streamrec.report.summary import size_text
 
@@ -37,7 +39,7 @@ _HEAD_BYTES = 1000
 
 
 @click.command(short_help='Write a page that shows what was recorded, and what looks wrong.')
-@click.argument('root', type=DatasetPath)
+@click.argument('root', type=DatasetPlace)
 @click.option(
     '--output', type=NewPath, help='File to write.  [default: NAME_OF_ROOT-report.html, here]'
 )
@@ -47,9 +49,10 @@ _HEAD_BYTES = 1000
     help='Episodes to show, such as 3,7,10-14; all by default.',
 )
 @overwrite_option
+@reading_places('meta/')
 def report(root: Path, output: Path | None, episodes: frozenset[int], overwrite: bool) -> None:
     """
-    Write one HTML file on the dataset ROOT, which needs no network.
+    Write one HTML file on the dataset ROOT, a folder or a URL; to read it needs no network.
 
     It shows the dataset as a whole, and of each episode a contact sheet of every camera, the
     series of state and action, rates, skew, repeats, verdict and note. It lists what looks wrong,
@@ -67,7 +70,7 @@ def report(root: Path, output: Path | None, episodes: frozenset[int], overwrite:
     with written_beside(output, overwrite=overwrite or _is_report(output)) as part:
         with progress_bar('reading', is_bytes=False) as progress:
             made = build_report(root, episodes, progress)
-        part.write_text(page_of(made), encoding='utf-8')
+        part.write_text(shown(page_of(made)), encoding='utf-8')
         size = part.stat().st_size
     num_findings = sum(len(one.findings) for one in made.episodes)
     click.echo(

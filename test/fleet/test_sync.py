@@ -70,12 +70,11 @@ def test_the_copy_loads_after_every_operation(cell, url, tmp_path):
     assert store.files() == {}
 
 
-def test_a_long_backlog_becomes_visible_in_steps(cell, place, tmp_path, monkeypatch):
-    monkeypatch.setattr(upload, '_EPISODES_PER_STEP', 2)
+def test_a_long_backlog_becomes_visible_in_steps(cell, place, tmp_path):
     for _ in range(5):
         cell.save(2)
     store = Watched(str(place), tmp_path / 'look')
-    sync(cell, store)
+    sync(cell, store, step=2)
     assert store.seen == [[], [1, 2], [1, 2, 3, 4], [1, 2, 3, 4, 5]]
     is_copied(cell, str(place), tmp_path / 'end')
 

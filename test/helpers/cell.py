@@ -168,10 +168,11 @@ def shared_files(root):
     return {path: (root / path).read_bytes() for path in paths}
 
 
-def sync(cell, store, *, stop=None, said=None, **options):
+def sync(cell, store, *, stop=None, said=None, step=25, **options):
     """Run one sync to its end; return the number of files that wait."""
     say = (said if said is not None else []).append
-    made = Sync(cell.root, store, stop or threading.Event(), patience=SOON, say=say)
+    stop = stop or threading.Event()
+    made = Sync(cell.root, store, stop, patience=SOON, episodes_per_step=step, say=say)
     return made.run(**options)
 
 

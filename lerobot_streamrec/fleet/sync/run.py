@@ -23,7 +23,6 @@ import json
 import os
 from pathlib import Path
 import random
-import re
 import threading
 import time
 
@@ -31,8 +30,16 @@ from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import INFO, OWN
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, StreamrecError, SyncError
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
-from lerobot_streamrec.fleet.sync.store import digest_of, journal_path, Manifest, Store, Uploaded
+from lerobot_streamrec.fleet.sync.store import (
+    advice_on,
+    digest_of,
+    journal_path,
+    Manifest,
+    Store,
+    Uploaded,
+)
 from lerobot_streamrec.fleet.sync.upload import (
+    EPISODES_PER_STEP,
     gone_text,
     local_digest,
     Pace,
@@ -44,20 +51,6 @@ _POLL_S, _LOOK_AGAIN_S = 2.0, 60.0
 _TELL_S, _SAY_S = 10.0, 60.0
 _CHANGED_S, _MANY_CHANGES = 0.2, 50
 _MB = 1e6
-_ADVICE = (
-    (
-        r'ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE|TOKEN|UNRECOGNIZED_CLIENT'
-        r'|HTTP status 40[13]|credential|PERMISSION_DENIED|Permission denied',
-        'the place refuses these credentials: check them and their rights with the tools of the '
-        'provider',
-    ),
-    (
-        r'NO_SUCH_BUCKET|does not exist; make it|Not a directory|InvalidBucketName'
-        r'|INVALID_BUCKET',
-        'check the bucket or folder and the options of the URL, such as region and '
-        'endpoint_override',
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +84,7 @@ class Sync:
     :param stop: event that ends the sync after the present file, or within it if it is large
     :param bandwidth_mib_s: largest number of MiB per second; None: no limit
     :param patience: how long failures are borne
+    :param episodes_per_step: number of episodes after which a part becomes visible
     :param say: receives a line for people
     """
 
@@ -102,12 +96,14 @@ class Sync:
         *,
         bandwidth_mib_s: float | None = None,
         patience: Patience = Patience(),
+        episodes_per_step: int = EPISODES_PER_STEP,
         say: Callable[[str], None] = print,
     ) -> None:
         self._root = root
         self._store = store
         self._pace = Pace(bandwidth_mib_s, stop)
         self._patience = patience
+        self._episodes_per_step = episodes_per_step
         self._say = say
         self._reader = Reader(root)
         self._snapshot = Snapshot(root)
@@ -179,7 +175,14 @@ class Sync:
         self._left_out = left_out
         if not (self._snapshot.is_there or is_watching or len(manifest)):
             raise DatasetError(f'{self._root} has no episode yet; with --watch, sync waits for it')
-        upload = Upload(self._store, manifest, self._snapshot, self._pace, self._note_progress)
+        upload = Upload(
+            self._store,
+            manifest,
+            self._snapshot,
+            self._pace,
+            self._episodes_per_step,
+            self._note_progress,
+        )
         self._num_waiting = len(upload.waiting())
         if not self._is_reconciled:
             reconcile(self._store, manifest, self._snapshot, self._say)
@@ -217,9 +220,7 @@ class Sync:
         if not self._num_failures:
             self._failing_since_s = now_s
         self._num_failures += 1
-        advice = ''
-        if isinstance(error, OSError):
-            advice = next((one for pattern, one in _ADVICE if re.search(pattern, str(error))), '')
+        advice = advice_on(error) if isinstance(error, OSError) else ''
         problem = f'{error}{f" ({advice})" if advice else ""}'
         is_late = not is_watching and self._num_failures >= self._patience.num_first
         if not self._has_worked and (advice or is_late):

@@ -27,7 +27,8 @@ import hashlib
 import json
 import os
 from pathlib import Path, PurePosixPath
-from typing import TextIO
+import re
+from typing import Any, TextIO
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from lerobot_streamrec.dataset.format.layout import SYNC
@@ -55,6 +56,20 @@ _CREDENTIALS = (
 )
 _GCS_RETRY = 'retry_limit_seconds=30'
 _ASIDE = '.streamrec-part'
+_ADVICE = (
+    (
+        r'ACCESS_DENIED|INVALID_ACCESS_KEY_ID|SIGNATURE|TOKEN|UNRECOGNIZED_CLIENT'
+        r'|HTTP status 40[13]|credential|PERMISSION_DENIED|Permission denied',
+        'the place refuses these credentials: check them and their rights with the tools of the '
+        'provider',
+    ),
+    (
+        r'NO_SUCH_BUCKET|does not exist; make it|Not a directory|InvalidBucketName'
+        r'|INVALID_BUCKET',
+        'check the bucket or folder and the options of the URL, such as region and '
+        'endpoint_override',
+    ),
+)
 
 
 class Store:
@@ -106,6 +121,11 @@ class Store:
         with system.open_input_stream(f'{base}/{path}', compression=None) as stream:
             while chunk := stream.read(CHUNK_BYTES):
                 yield chunk
+
+    def open(self, path: str) -> Any:
+        """Return an Arrow file for reading at any position, which need not be closed."""
+        system, base = self._open()
+        return system.open_input_file(f'{base}/{path}')
 
     def put(self, path: str, chunks: Iterable[bytes]) -> None:
         """
@@ -182,6 +202,11 @@ def _device_of(base: Path) -> int:
     return (base if base.exists() else base.parent).stat().st_dev
 
 
+def advice_on(error: OSError) -> str:
+    """Return what helps against an error of a place that no attempt mends; empty: unknown."""
+    return next((one for pattern, one in _ADVICE if re.search(pattern, str(error))), '')
+
+
 def digest_of(chunks: Iterable[bytes]) -> str:
     """Return the SHA-256 of bytes as hexadecimal digits."""
     found = hashlib.sha256()
@@ -190,12 +215,12 @@ def digest_of(chunks: Iterable[bytes]) -> str:
     return found.hexdigest()
 
 
-def checked_url(text: str, root: Path) -> str:
+def checked_url(text: str, root: Path | None = None) -> str:
     """
     Return the URL of a place without a slash at its end, or the absolute path of a folder.
 
     :param text: URL or path, as the user wrote it
-    :param root: the dataset's folder, which must not contain the place
+    :param root: folder of a dataset which must not contain the place; None: there is none
     :raise ConfigError: if it cannot be used or holds credentials, which the message does not show
     """
     parts = urlsplit(text)
@@ -218,7 +243,7 @@ def checked_url(text: str, root: Path) -> str:
         raise ConfigError('URL', shown, f'{mount}: name the path of the folder here')
     if kind == 'local':
         path = Path(unquote(parts.path) if parts.scheme else text).expanduser().absolute()
-        if path.resolve().is_relative_to(root.resolve()):
+        if root is not None and path.resolve().is_relative_to(root.resolve()):
             raise ConfigError('URL', str(path), f'it lies in {root}; name a folder elsewhere')
         return str(path)
     options = f'?{query}' if query else ''

@@ -33,7 +33,8 @@ from lerobot_streamrec.fleet.sync.store import CHUNK_BYTES, digest_of, Manifest,
 from lerobot_streamrec.installed import streamrec_command
 
 _INFO = str(INFO)
-_EPISODES_PER_STEP = 25
+EPISODES_PER_STEP = 25
+"""The number of episodes after which a part of a backlog becomes visible."""
 _MIB = 1 << 20
 _AT_ONCE_BYTES = 8 * _MIB
 
@@ -71,6 +72,7 @@ class Upload:
     :param manifest: the files that were uploaded there
     :param snapshot: the wanted state
     :param pace: the limit of the bandwidth
+    :param episodes_per_step: number of episodes after which a part becomes visible
     :param note: called after each piece of a file, and with True after each file that was
         uploaded or removed
     """
@@ -81,12 +83,14 @@ class Upload:
         manifest: Manifest,
         snapshot: Snapshot,
         pace: Pace,
+        episodes_per_step: int = EPISODES_PER_STEP,
         note: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._manifest = manifest
         self._snapshot = snapshot
         self._pace = pace
+        self._episodes_per_step = episodes_per_step
         self._note = note
 
     def waiting(self) -> list[str]:
@@ -136,7 +140,7 @@ class Upload:
         small = [path for path in small if path in snapshot.contents]
         # The tasks of episodes that are undone are taken back after info.json, as on the disk.
         late = [path for path in small if has_fewer and path in (str(TASKS), str(SUBTASKS))]
-        ends = [*range(first, total, _EPISODES_PER_STEP), total]
+        ends = [*range(first, total, self._episodes_per_step), total]
         for begin, end in zip([0, *ends], ends, strict=False):
             self._put_all(snapshot.of_episodes(begin, end))
             if end == first < total:

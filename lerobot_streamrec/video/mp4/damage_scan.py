@@ -25,14 +25,11 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.remote_files import opened
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS
+from lerobot_streamrec.video.mp4.packet_index import BOX, BOX_HEADER, DECODER_OPTIONS, open_video
 import numpy as np
 import numpy.typing as npt
-
-# The size and type of an MP4 box, and its 64-bit size if it is larger than 4 GiB.
-_BOX = struct.Struct('>I4sQ')
-_BOX_HEADER = 8
 
 # Broken files make PyAV raise its own errors, and errors of missing values, such as the width of a
 # stream for which it found no decoder.
@@ -126,7 +123,7 @@ def video_facts(path: Path) -> VideoFacts:
     :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path, is_index_enough=True) as container:
             return facts_of(container.streams.video[0])
     except _ERRORS as error:
         raise DatasetCorruptError(f'it cannot be read as a video: {_reason(error)}') from error
@@ -153,15 +150,15 @@ def bytes_missing(path: Path) -> int:
     place = 0
     try:
         size = path.stat().st_size
-        with path.open('rb') as file:
-            while place + _BOX.size <= size:
+        with opened(path) as file:
+            while place + BOX.size <= size:
                 file.seek(place)
-                length, kind, large = _BOX.unpack(file.read(_BOX.size))
+                length, kind, large = BOX.unpack(file.read(BOX.size))
                 if place == 0 and kind != b'ftyp':
                     return 0
                 # 1: the size follows the type. 0: the box fills the rest of the file.
                 length = large if length == 1 else length
-                if length < _BOX_HEADER:
+                if length < BOX_HEADER:
                     return 0
                 place += length
     except (OSError, struct.error) as error:
@@ -178,7 +175,7 @@ def packet_times(path: Path) -> npt.NDArray[np.float64]:
     """
     times = []
     try:
-        with av.open(str(path)) as container:
+        with open_video(path, is_index_enough=True) as container:
             for packet in container.demux(video=0):
                 sound = packet.size and not packet.is_corrupt and not packet.is_discard
                 if sound and packet.pts is not None and packet.time_base is not None:
@@ -196,7 +193,7 @@ def inspect_frames(path: Path) -> Iterator[InspectedFrame]:
     :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = 'AUTO'
             stream.codec_context.options = DECODER_OPTIONS

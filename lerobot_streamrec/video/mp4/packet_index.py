@@ -19,17 +19,34 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+import io
+import os
 from pathlib import Path
+import struct
+from typing import BinaryIO
 
 import av
 from av.container import InputContainer
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.remote_files import readable
 
 TOLERANCE_S = Fraction(1, 10_000)
 """LeRobot's tolerance: readers do not find a frame that is further from its instant."""
 
 # Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
 DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
+
+# Of other codecs, such as VP9, libav looks into the packets for key frames.
+_WITHOUT_PARSER = {'av1', 'h264', 'hevc'}
+
+# libav asks a store for that many bytes at once.
+_BUFFER_BYTES, _INDEX_BUFFER_BYTES = 1 << 18, 1 << 16
+
+BOX = struct.Struct('>I4sQ')
+"""The size and type of an MP4 box, and its 64-bit size if it is larger than 4 GiB."""
+
+BOX_HEADER = 8
+"""The smallest size of a box in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +73,94 @@ class VideoSurvey:
         return len(self.order)
 
 
+class _Indexed(io.RawIOBase):
+    """
+    An MP4 elsewhere, whose samples are read as zeros from a call of ``skip_samples`` on.
+
+    libav finds times, sizes and key frames in the other boxes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._at = 0
+        self._samples: list[range] = []
+        self._size = file.seek(0, os.SEEK_END)
+
+    def skip_samples(self) -> None:
+        place = 0
+        while place + BOX.size <= self._size:
+            self._file.seek(place)
+            length, kind, large = BOX.unpack(self._file.read(BOX.size))
+            # 1: the size follows the type. 0: the box fills the rest of the file.
+            length = large if length == 1 else length or self._size - place
+            if length < BOX_HEADER:
+                return
+            if kind == b'mdat':
+                self._samples.append(range(place + BOX.size, min(place + length, self._size)))
+            place += length
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at}.get(whence, self._size)
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        size = min(size if size >= 0 else self._size, self._size - self._at)
+        for samples in self._samples:
+            if self._at in samples:
+                content = bytes(min(size, samples.stop - self._at))
+                break
+        else:
+            starts = [one.start - self._at for one in self._samples if one.start > self._at]
+            self._file.seek(self._at)
+            content = self._file.read(max(0, min([size, *starts])))
+        self._at += len(content)
+        return content
+
+
+def open_video(path: Path, *, is_index_enough: bool = False) -> InputContainer:
+    """
+    Open a video, here or elsewhere; the caller closes it.
+
+    :param is_index_enough: True if the caller does not look into packets, so that those of a file
+        elsewhere need not be read
+    :raise av.FFmpegError: if it cannot be read as a video
+    :raise OSError: if there is no such file
+    """
+    source = readable(path)
+    if isinstance(source, str):
+        return av.open(source, 'r')
+    if not is_index_enough:
+        return av.open(source, 'r', buffer_size=_BUFFER_BYTES)
+    indexed = _Indexed(source)
+    container = av.open(indexed, 'r', buffer_size=_INDEX_BUFFER_BYTES)
+    codecs = {one.codec_context.codec.canonical_name for one in container.streams.video}
+    if codecs <= _WITHOUT_PARSER:
+        indexed.skip_samples()
+    return container
+
+
 @contextmanager
-def opened_video(path: Path) -> Iterator[tuple[InputContainer, av.VideoStream]]:
+def opened_video(
+    path: Path, *, is_index_enough: bool = False
+) -> Iterator[tuple[InputContainer, av.VideoStream]]:
     """
     Open a file for the duration of the block.
 
+    :param is_index_enough: True if the block does not look into packets
     :return: the file and its first video
     :raise VideoError: if the file cannot be read as a video, in the block as well
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path, is_index_enough=is_index_enough) as container:
             if not container.streams.video:
                 raise ValueError('there is no video in it')
             yield container, container.streams.video[0]
@@ -87,7 +182,7 @@ def survey_video(path: Path, fps: int, *, to_first_error: bool = False) -> Video
     order: list[int] = []
     keys: set[int] = set()
     tolerance_s = Fraction(1, 4 * fps) if to_first_error else TOLERANCE_S
-    with opened_video(path) as (container, stream):
+    with opened_video(path, is_index_enough=True) as (container, stream):
         for packet in _demuxed(container, stream, to_first_error=to_first_error):
             if packet.is_keyframe:
                 keys.add(len(order))

@@ -1,0 +1,216 @@
+# Copyright 2026 lerobot_streamrec contributors
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+"""A dataset in an object store, as a folder on this machine whose large files are read there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+import io
+import os
+from pathlib import Path, PurePosixPath
+import sys
+import tempfile
+import threading
+from typing import Any, BinaryIO, cast
+from urllib.parse import unquote, urlsplit
+
+from lerobot_streamrec.dataset.format.layout import INFO
+from lerobot_streamrec.errors import DatasetExistsError, RemoteError
+from lerobot_streamrec.fleet.sync.run import Patience, Sync
+from lerobot_streamrec.fleet.sync.store import advice_on, Manifest, Store
+from lerobot_streamrec.remote_files import make_placeholder, register, unregister
+
+_FETCHES_AT_ONCE = 16
+
+PATIENCE = Patience(give_up_s=600.0)
+"""The patience of an upload for which a command waits."""
+
+
+class RemoteFile(io.RawIOBase):
+    """
+    A file in an object store, open at any position. Owned by one thread at a time.
+
+    Its failures are no ``OSError``, which readers would take for damage of the file.
+
+    :param stream: the open file
+    :param url: the place, without credentials
+    :param path: path of the file below the place
+    """
+
+    def __init__(self, stream: Any, url: str, path: str) -> None:
+        self._stream = stream
+        self._url = url
+        self.name = path
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position; return it."""
+        return int(self._stream.seek(offset, whence))
+
+    def tell(self) -> int:
+        """Return the position."""
+        return int(self._stream.tell())
+
+    def readinto(self, buffer: object) -> int:
+        """
+        Fill a buffer from the position on.
+
+        :return: number of bytes; 0 at the end
+        :raise RemoteError: if the store or the network fails
+        """
+        with _explaining(self._url, self.name):
+            return int(self._stream.readinto(buffer))
+
+
+def open_remote(store: Store, path: str, size: int | None = None) -> BinaryIO:
+    """
+    Open a file for reading at any position; it need not be closed.
+
+    :param path: path of the file below the place
+    :param size: its size when the place was listed, in bytes; None: unknown
+    :raise RemoteError: if the store or the network fails, or the file was changed meanwhile
+    """
+    with _explaining(store.url, path):
+        stream = store.open(path)
+        found = stream.size()
+    if size is not None and found != size:
+        what = f'{path} has {found} bytes now, and had {size}'
+        raise RemoteError(f'{store.url} was changed meanwhile: {what}. Run the command again.')
+    return cast(BinaryIO, RemoteFile(stream, store.url, path))
+
+
+@contextmanager
+def mirrored(
+    store: Store, fetched: tuple[str, ...], note: Callable[[int, int], None] = lambda *_: None
+) -> Iterator[Path]:
+    """
+    Let a new folder stand for a dataset in an object store, for the duration of the block.
+
+    :param store: the place
+    :param fetched: begins of the paths of the files that are fetched now; all others are read
+        there when they are opened
+    :param note: receives the numbers of files that were and that will be fetched
+    :return: the folder, which has the last name of the URL
+    :raise RemoteError: if the place cannot be read or has no files
+    """
+    with tempfile.TemporaryDirectory(prefix='lerobot_streamrec-') as parent:
+        folder = Path(parent).resolve() / name_of(store.url)
+        with _explaining(store.url):
+            sizes = store.files()
+        if not sizes:
+            raise RemoteError(
+                f'there is no file at {store.url}: check the bucket and the prefix, and the '
+                'options of the URL, such as region and endpoint_override'
+            )
+        try:
+            _fill(folder, store, sizes, fetched, note)
+            register(folder, store.url, lambda path: open_remote(store, path, sizes.get(path)))
+            yield folder
+        finally:
+            unregister(folder)
+
+
+def _fill(
+    folder: Path,
+    store: Store,
+    sizes: dict[str, int],
+    fetched: tuple[str, ...],
+    note: Callable[[int, int], None],
+) -> None:
+    wanted = [path for path in sizes if path.startswith(fetched)]
+    for path in sizes:
+        if {'', '.', '..'} & {*path.split('/')} or '\0' in path:
+            raise RemoteError(f'{store.url} has a file with the name {path!r}, which is refused')
+        try:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            if not path.startswith(fetched):
+                make_placeholder(folder / path, sizes[path])
+        except OSError as error:
+            what = f'{path!r} of {store.url} cannot be shown as a file here'
+            raise RemoteError(f'{what}: {error.strerror or error}') from error
+
+    def fetch(path: str) -> None:
+        with _explaining(store.url, path):
+            content = b''.join(store.chunks(path))
+        (folder / path).write_bytes(content)
+
+    with ThreadPoolExecutor(_FETCHES_AT_ONCE, 'fetch') as pool:
+        try:
+            for number, _ in enumerate(pool.map(fetch, wanted), start=1):
+                note(number, len(wanted))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def refuse_present(store: Store) -> None:
+    """
+    Refuse a place with files, at which no new dataset can be made.
+
+    :raise DatasetExistsError: naming the place
+    :raise RemoteError: if it cannot be read
+    """
+    with _explaining(store.url):
+        found = store.files()
+    if found:
+        raise DatasetExistsError(
+            f'{store.url} has {len(found)} files, such as {min(found)}; name an empty place'
+        )
+
+
+def publish(root: Path, store: Store, say: Callable[[str], None] = print) -> None:
+    """
+    Upload a new dataset to an empty place, where it becomes visible as a whole or not at all.
+
+    :param root: the dataset's folder
+    :param say: receives a line for people
+    :raise SyncError: if the place cannot be written
+    """
+    stop, step = threading.Event(), sys.maxsize
+    work = Sync(root, store, stop, patience=PATIENCE, episodes_per_step=step, say=say)
+    try:
+        work.run()
+    except BaseException:
+        say(f'removing what was copied to {store.url}')
+        with suppress(OSError), closing(Manifest(root, store.url)) as copied:
+            for path in sorted(copied, key=str(INFO).__ne__):
+                store.remove(path)
+        raise
+
+
+def name_of(url: str) -> str:
+    """Return the last name of a URL, which names the dataset."""
+    parts = urlsplit(url)
+    return PurePosixPath(unquote(parts.path)).name or parts.netloc
+
+
+@contextmanager
+def _explaining(url: str, path: str = '') -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        where = f'{path} at {url}' if path else url
+        hint = advice_on(error)
+        raise RemoteError(
+            f'{where} cannot be read: {error}{f" ({hint})" if hint else ""}'
+        ) from error
