@@ -32,7 +32,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 
-_BELOW_ALL = {'errors', 'option', 'frame', 'durable', 'installed'}
+_BELOW_ALL = {'errors', 'option', 'frame', 'durable', 'installed', 'remote_files'}
 _BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
 _BELOW_SETTINGS = _BELOW_RECORDING | {'conversions', 'recording'}
 _BELOW_SHELLS = _BELOW_SETTINGS | {'settings'}
@@ -44,6 +44,7 @@ FLOORS: dict[str, set[str]] = {
     'frame': {'errors'},
     'durable': {'errors'},
     'installed': set(),
+    'remote_files': set(),
     'sync': _BELOW_ALL,
     'stats': _BELOW_ALL,
     'video': _BELOW_ALL,
@@ -102,6 +103,7 @@ PURE: dict[str, set[str]] = {
     'errors': set(),
     'installed': set(),
     'option': set(),
+    'remote_files': set(),
     'sync': {'numpy'},
     'stats': {'numpy'},
 }

@@ -29,6 +29,7 @@ from lerobot_streamrec.dataset.check.reading import read_json, UNREADABLE
 from lerobot_streamrec.dataset.format.layout import STATS
 from lerobot_streamrec.dataset.format.parquet import flat_numbers
 from lerobot_streamrec.dataset.format.table_rules import Floats
+from lerobot_streamrec.remote_files import readable
 from lerobot_streamrec.stats.feature_statistics import QUANTILES, REQUIRED, STATISTICS
 import numpy as np
 import pyarrow as pa
@@ -49,7 +50,7 @@ def check_episode_statistics(
         done(number, len(rows_of))
         findings = subject.findings.about(path)
         try:
-            with pq.ParquetFile(subject.root / path) as file:
+            with pq.ParquetFile(readable(subject.root / path)) as file:
                 names = [name for name in file.schema_arrow.names if name.startswith('stats/')]
                 stats = file.read(columns=names).slice(0, len(rows))
         except UNREADABLE as error:

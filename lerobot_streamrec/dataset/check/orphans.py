@@ -28,6 +28,7 @@ from lerobot_streamrec.dataset.check.findings import Findings, some
 from lerobot_streamrec.dataset.check.reading import UNREADABLE
 from lerobot_streamrec.dataset.format.layout import is_left_by_recording, STAGING
 from lerobot_streamrec.dataset.takes.saved_take import SAVED
+from lerobot_streamrec.remote_files import readable
 import pyarrow.parquet as pq
 
 _IMAGES = 'images'
@@ -108,7 +109,7 @@ def check_orphans(subject: Subject, referenced: set[str], known: set[str]) -> No
 def _check_rows(subject: Subject, last: str, findings: Findings) -> None:
     what = 'No episode refers to the file, and'
     try:
-        with pq.ParquetFile(subject.root / findings.path) as file:
+        with pq.ParquetFile(readable(subject.root / findings.path)) as file:
             names, num_rows = file.schema_arrow.names, file.metadata.num_rows
     except UNREADABLE as error:
         findings.add(kinds.STRAY_FILE, f'{what} it cannot be read', error)

@@ -36,6 +36,7 @@ from lerobot_streamrec.dataset.format.table_rules import (
     refusing,
     whole_numbers,
 )
+from lerobot_streamrec.remote_files import readable
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -111,7 +112,7 @@ def row_stamps_table(columns: Mapping[str, npt.NDArray[np.int64]]) -> pa.Table:
 def num_row_stamps(path: Path) -> int | None:
     """Return the number of rows of a file; None if it is missing or incomplete."""
     try:
-        return int(pq.read_metadata(path).num_rows)
+        return int(pq.read_metadata(readable(path)).num_rows)
     except (OSError, pa.ArrowException):
         return None
 

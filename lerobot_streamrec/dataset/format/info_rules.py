@@ -32,6 +32,7 @@ from typing import Any
 
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, MAX_CHANNELS
 from lerobot_streamrec.dataset.format.layout import CHUNKS_SIZE, DATA_PATH, VIDEO_PATH
+from lerobot_streamrec.remote_files import opened
 
 MAX_COUNT = 2**53
 """The limit for counts: every JSON reader represents smaller whole numbers exactly."""
@@ -115,7 +116,8 @@ def read_small_file(path: Path, max_bytes: int = _MAX_BYTES) -> bytes:
         raise OSError('it is not a regular file')
     if size > max_bytes:
         raise ValueError(f'it has {size} bytes, at most {max_bytes} are allowed')
-    return path.read_bytes()
+    with opened(path) as file:
+        return file.read()
 
 
 def load_object(content: bytes) -> tuple[dict[str, Any], list[Fault]]:

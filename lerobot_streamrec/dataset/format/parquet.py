@@ -25,6 +25,7 @@ import sys
 from typing import Any
 
 from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.remote_files import opened, readable, size_bytes
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -102,7 +103,7 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
     """
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__(readable(path))
         self._path = path
 
     @cached_property
@@ -130,7 +131,8 @@ class TableFile(pq.ParquetFile):  # type: ignore[misc]
     def _read_as_lists(self, columns: list[str] | None) -> pa.Table:
         """Read fixed-size lists as lists of any length, and cast them."""
         # Without Arrow's own schema in the metadata, pyarrow does not know of the fixed size.
-        content = bytearray(self._path.read_bytes())
+        with opened(self._path) as opened_file:
+            content = bytearray(opened_file.read())
         # A parquet file ends with its metadata, the length of these in four bytes, and "PAR1".
         (length,) = struct.unpack('<I', content[-8:-4])
         place = content.find(b'ARROW:schema', len(content) - 8 - length)
@@ -187,7 +189,7 @@ def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:
     try:
         # Much faster than pq.read_table for small files, as is reading them in one thread.
         with TableFile(path) as file:
-            table = file.read(columns=columns, use_threads=path.stat().st_size > _LARGE_BYTES)
+            table = file.read(columns=columns, use_threads=size_bytes(path) > _LARGE_BYTES)
         # A name with dots may stand for other columns as well.
         return table if columns is None else table.select(columns)
     except (pa.ArrowException, OSError, KeyError) as error:
@@ -201,7 +203,7 @@ def read_schema(path: Path) -> pa.Schema:
     :raise DatasetCorruptError: naming the file
     """
     try:
-        return pq.read_schema(path)
+        return pq.read_schema(readable(path))
     except (pa.ArrowException, OSError) as error:
         raise DatasetCorruptError(f'{path} cannot be read: {error}') from error
 

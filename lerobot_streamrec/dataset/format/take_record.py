@@ -33,7 +33,7 @@ from lerobot_streamrec.dataset.format.features import (
     vector_feature,
 )
 from lerobot_streamrec.dataset.format.files import Files
-from lerobot_streamrec.dataset.format.info_rules import json_bytes
+from lerobot_streamrec.dataset.format.info_rules import json_bytes, read_small_file
 from lerobot_streamrec.dataset.format.layout import FileIndex, record_path, STAGING
 from lerobot_streamrec.errors import DatasetCorruptError
 import numpy as np
@@ -393,7 +393,7 @@ def quarantine_all(files: Files, paths: Iterable[Path]) -> None:
 def read_record(root: Path, episode_index: int) -> dict[str, Any] | None:
     """Read the recorder's own record of an episode; None if it is missing or unreadable."""
     try:
-        content = json.loads((root / record_path(episode_index)).read_bytes())
+        content = json.loads(read_small_file(root / record_path(episode_index)))
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None

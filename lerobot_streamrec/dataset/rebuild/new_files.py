@@ -44,6 +44,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import Disk, NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece, VideoSurveys
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, StreamrecError, VideoError
 from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.remote_files import readable
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 import numpy as np
 import pyarrow as pa
@@ -173,7 +174,7 @@ def _is_unchanged(piece: Piece, tasks: UnifiedTasks) -> bool:
 
 def _writer_like(piece: Piece, path: object, schema: pa.Schema) -> pq.ParquetWriter:
     """Open a parquet file with the given schema, and with the compression of a piece's file."""
-    with pq.ParquetFile(piece.path) as file:
+    with pq.ParquetFile(readable(piece.path)) as file:
         compression = file.metadata.row_group(0).column(0).compression.lower()
         return pq.ParquetWriter(
             path,

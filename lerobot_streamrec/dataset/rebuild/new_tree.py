@@ -43,7 +43,9 @@ from lerobot_streamrec.dataset.format.layout import (
 )
 from lerobot_streamrec.durable import sync_file, sync_folder
 from lerobot_streamrec.errors import RebuildError
+from lerobot_streamrec.remote_files import is_elsewhere, opened
 
+_CHUNK_BYTES = 1 << 20
 _RENAME_EXCHANGE = 2
 _AT_FDCWD = -100
 
@@ -72,12 +74,15 @@ class Disk:
 
     def link(self, source: Path, target: Path, *, or_copy: bool = True) -> None:
         """
-        Make a hard link to a file; copy the file where links are not possible.
+        Make a hard link to a file; copy one that lies elsewhere, or where links are not possible.
 
         :param source: a file, or a symbolic link to one
         :param target: a path that does not exist yet
         :param or_copy: False to raise OSError instead of copying
         """
+        if is_elsewhere(source):
+            self.copy(source, target)
+            return
         try:
             os.link(source.resolve(), target)
         except OSError as error:
@@ -87,7 +92,11 @@ class Disk:
 
     def copy(self, source: Path, target: Path) -> None:
         """Copy a file; the copy is synced to the disk when this returns."""
-        shutil.copyfile(source, target)
+        if is_elsewhere(source):
+            with opened(source) as file, target.open('wb') as new:
+                shutil.copyfileobj(file, new, _CHUNK_BYTES)
+        else:
+            shutil.copyfile(source, target)
         self.settle(target)
 
     def write(self, path: Path, content: bytes) -> None:

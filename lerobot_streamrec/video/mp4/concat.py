@@ -23,7 +23,12 @@ from pathlib import Path
 
 import av
 from lerobot_streamrec.errors import VideoError
-from lerobot_streamrec.video.mp4.packet_index import compatibility, packets_of, VideoSurvey
+from lerobot_streamrec.video.mp4.packet_index import (
+    compatibility,
+    open_video,
+    packets_of,
+    VideoSurvey,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ def concatenate(
     copied = 0
     try:
         with (
-            av.open(str(first.path)) as template,
+            open_video(first.path) as template,
             av.open(
                 str(target), 'w', format='mp4', container_options={'movflags': 'faststart'}
             ) as written,
@@ -100,7 +105,7 @@ def _delay(segment: Segment, places: Iterable[int]) -> int:
 def _packets(segment: Segment, places: range) -> Iterator[av.Packet[av.VideoStream]]:
     path = segment.video.path
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             filled = (one for one in container.demux(container.streams.video[0]) if one.size)
             yield from islice(filled, places.start, places.stop)
     except (av.FFmpegError, IndexError, OSError) as error:

@@ -25,8 +25,9 @@ from typing import Any
 import av
 from av.video.frame import VideoFrame
 from lerobot_streamrec.errors import DatasetCorruptError
+from lerobot_streamrec.remote_files import opened
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS
+from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS, open_video
 import numpy as np
 import numpy.typing as npt
 
@@ -126,7 +127,7 @@ def video_facts(path: Path) -> VideoFacts:
     :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             return facts_of(container.streams.video[0])
     except _ERRORS as error:
         raise DatasetCorruptError(f'it cannot be read as a video: {_reason(error)}') from error
@@ -153,7 +154,7 @@ def bytes_missing(path: Path) -> int:
     place = 0
     try:
         size = path.stat().st_size
-        with path.open('rb') as file:
+        with opened(path) as file:
             while place + _BOX.size <= size:
                 file.seek(place)
                 length, kind, large = _BOX.unpack(file.read(_BOX.size))
@@ -178,7 +179,7 @@ def packet_times(path: Path) -> npt.NDArray[np.float64]:
     """
     times = []
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             for packet in container.demux(video=0):
                 sound = packet.size and not packet.is_corrupt and not packet.is_discard
                 if sound and packet.pts is not None and packet.time_base is not None:
@@ -196,7 +197,7 @@ def inspect_frames(path: Path) -> Iterator[InspectedFrame]:
     :raise DatasetCorruptError: if the file cannot be read as a video
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = 'AUTO'
             stream.codec_context.options = DECODER_OPTIONS

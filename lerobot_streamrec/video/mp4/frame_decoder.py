@@ -26,7 +26,7 @@ from av.video.reformatter import VideoReformatter
 from lerobot_streamrec.errors import VideoError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.codecs.depth_config import DEPTH_PIX_FMT
-from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS, TOLERANCE_S
+from lerobot_streamrec.video.mp4.packet_index import DECODER_OPTIONS, open_video, TOLERANCE_S
 import numpy as np
 import numpy.typing as npt
 
@@ -61,7 +61,7 @@ def decode_frames(path: Path) -> Iterator[av.VideoFrame]:
     :return: libav's frames, one at a time
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             stream = container.streams.video[0]
             if stream.codec_context is None:
                 # The file is cut so short that even its codec is unknown.
@@ -125,7 +125,7 @@ class PyavDecoder:
         self._path = path
         self._scaler = VideoReformatter()
         try:
-            self._container = av.open(str(path))
+            self._container = open_video(path)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise VideoError(f'{path} cannot be read as a video: {error}') from error
         try:

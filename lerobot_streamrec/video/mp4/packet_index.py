@@ -24,12 +24,15 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.remote_files import readable
 
 TOLERANCE_S = Fraction(1, 10_000)
 """LeRobot's tolerance: readers do not find a frame that is further from its instant."""
 
 # Decoding has to fail on errors: a frame with concealed errors is not the recorded frame.
 DECODER_OPTIONS = {'err_detect': 'crccheck+bitstream+buffer+explode'}
+
+_REMOTE_BUFFER_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,16 @@ class VideoSurvey:
         return len(self.order)
 
 
+def open_video(path: Path) -> InputContainer:
+    """
+    Open a video, here or elsewhere; the caller closes it.
+
+    :raise av.FFmpegError: if it cannot be read as a video
+    :raise OSError: if there is no such file
+    """
+    return av.open(readable(path), 'r', buffer_size=_REMOTE_BUFFER_BYTES)
+
+
 @contextmanager
 def opened_video(path: Path) -> Iterator[tuple[InputContainer, av.VideoStream]]:
     """
@@ -65,7 +78,7 @@ def opened_video(path: Path) -> Iterator[tuple[InputContainer, av.VideoStream]]:
     :raise VideoError: if the file cannot be read as a video, in the block as well
     """
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             if not container.streams.video:
                 raise ValueError('there is no video in it')
             yield container, container.streams.video[0]

@@ -26,6 +26,7 @@ import av
 from av.container import InputContainer, OutputContainer
 from lerobot_streamrec.errors import DatasetCorruptError, EncoderError
 from lerobot_streamrec.video.mp4.damage_scan import bytes_missing, facts_of
+from lerobot_streamrec.video.mp4.packet_index import open_video
 
 # A growing file consists of fragments, so that it can be read if the process is killed. Closing it
 # turns it into an ordinary MP4 in place.
@@ -125,7 +126,7 @@ class VideoProbe:
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
     try:
-        with av.open(str(path)) as container:
+        with open_video(path) as container:
             yield container
     except (av.FFmpegError, OSError, ValueError, LookupError, AttributeError) as error:
         raise DatasetCorruptError(f'{path} cannot be read as a video: {error}') from error
