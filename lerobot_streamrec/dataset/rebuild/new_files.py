@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
@@ -40,12 +41,13 @@ from lerobot_streamrec.dataset.rebuild.exchange import (
     throw_away,
 )
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk, NewTree
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk, NewFile, NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece, VideoSurveys
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, StreamrecError, VideoError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.remote_files import readable
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
+from lerobot_streamrec.workers import HERE, Workers
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -134,6 +136,7 @@ def write_data_files(
     tasks: UnifiedTasks,
     on_bytes: OnBytes,
     read: RowsOf = rows_of,
+    workers: Workers = HERE,
 ) -> None:
     """
     Fill the data files of a new tree: link files in which no number changes, write the others.
@@ -141,29 +144,42 @@ def write_data_files(
     :param files: pieces of each file
     :param on_bytes: receives the number of bytes processed at each step
     :param read: function that reads the files that are not linked
+    :param workers: they make one file each
     :raise DatasetCorruptError: if rows are missing
     :raise RebuildError: if a file cannot be written
     """
-    for file, group in files.items():
-        target = file.path(DATA_PATH)
-        if len(group) == 1 and _is_unchanged(group[0], tasks):
-            tree.link(group[0].path, target)
-            on_bytes(group[0].size_bytes)
-            continue
-        path = tree.place(target)
-        try:
-            with ExitStack() as stack:
-                writer: pq.ParquetWriter | None = None
-                for piece in group:
-                    for episode, rows in read(piece, None):
-                        if writer is None:
-                            writer = stack.enter_context(_writer_like(piece, path, rows.schema))
-                        new = _renumbered(episode, rows, tasks)
-                        writer.write_table(new.cast(writer.schema), row_group_size=len(new))
-                    on_bytes(piece.size_bytes)
-        except (pa.ArrowException, OSError) as error:
-            raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
-        tree.settle(path)
+    made = [
+        NewFile(
+            file.path(DATA_PATH),
+            partial(_write_rows, *_task_of(group, tasks, workers), read),
+            sum(one.size_bytes for one in group),
+            group[0].path if len(group) == 1 and _is_unchanged(group[0], tasks) else None,
+        )
+        for file, group in files.items()
+    ]
+    for one, _ in zip(made, tree.make(made, workers), strict=True):
+        on_bytes(one.size_bytes)
+
+
+def _task_of(
+    group: Sequence[Piece], tasks: UnifiedTasks, workers: Workers
+) -> tuple[Sequence[Piece], UnifiedTasks]:
+    return tasks.alone_with(group) if workers.is_elsewhere else (group, tasks)
+
+
+def _write_rows(group: Sequence[Piece], tasks: UnifiedTasks, read: RowsOf, path: Path) -> None:
+    """Write the rows of a data file, with their new numbers."""
+    try:
+        with ExitStack() as stack:
+            writer: pq.ParquetWriter | None = None
+            for piece in group:
+                for episode, rows in read(piece, None):
+                    if writer is None:
+                        writer = stack.enter_context(_writer_like(piece, path, rows.schema))
+                    new = _renumbered(episode, rows, tasks)
+                    writer.write_table(new.cast(writer.schema), row_group_size=len(new))
+    except (pa.ArrowException, OSError) as error:
+        raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
 
 
 def _is_unchanged(piece: Piece, tasks: UnifiedTasks) -> bool:
@@ -206,6 +222,7 @@ def write_video_files(
     tree: NewTree,
     surveys: VideoSurveys,
     on_bytes: OnBytes,
+    workers: Workers = HERE,
 ) -> Places:
     """
     Fill the video files of one camera in a new tree.
@@ -216,25 +233,25 @@ def write_video_files(
     :param files: pieces of each file
     :param surveys: surveys of the videos
     :param on_bytes: receives the number of bytes processed at each step
+    :param workers: they make one file each
     :return: the place of each episode
     :raise RebuildError: if a file cannot be linked or copied
     :raise VideoError: if a file cannot be read or written
     """
     places: Places = {}
+    made: list[NewFile[int]] = []
     for file, group in files.items():
-        target = file.path(VIDEO_PATH, video_key)
         segments = _segments(video_key, group, surveys)
-        if segments is None:
-            (piece,) = group
-            tree.link(piece.path, target)
-            for one in piece.episodes:
+        linked = group[0].path if segments is None else None
+        if linked:
+            for one in group[0].episodes:
                 places[one] = replace(one.source.videos[video_key], file=file)
-            on_bytes(piece.size_bytes)
         else:
-            path = tree.place(target)
-            concatenate(segments, path, on_bytes)
-            tree.settle(path)
             places.update(one_after_another(group, file))
+        write, size = partial(concatenate, segments or ()), sum(one.size_bytes for one in group)
+        made.append(NewFile(file.path(VIDEO_PATH, video_key), write, size, linked))
+    for new, _ in zip(made, tree.make(made, workers), strict=True):
+        on_bytes(new.size_bytes)
     return places
 
 
