@@ -83,6 +83,7 @@ class Workers(ABC):
         :raise Exception: the error of a task
         """
 
+    @abstractmethod
     def close(self) -> None:
         """End all tasks and their processes."""
 
@@ -122,18 +123,21 @@ class InProcess(Workers):
     is_elsewhere = False
 
     def __init__(self, num_threads: int = 1) -> None:
-        self._num_threads = num_threads
+        self.num_threads = num_threads
 
     def run(self, tasks: Sequence[Task[T]]) -> Iterator[T]:
         """Yield the results of tasks in their order."""
-        if self._num_threads == 1:
+        if self.num_threads == 1:
             yield from (task.work() for task in tasks)
             return
-        pool = ThreadPoolExecutor(self._num_threads, thread_name_prefix='worker')
+        pool = ThreadPoolExecutor(self.num_threads, thread_name_prefix='worker')
         try:
             yield from pool.map(lambda task: task.work(), tasks)
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def close(self) -> None:
+        """Do nothing: each run ends its threads."""
 
 
 HERE = InProcess()
@@ -184,17 +188,17 @@ class Processes(Workers):
                         said[at] = answer
                         self._idle.append(process)
                     elif attempts[at] == MAX_ATTEMPTS:
-                        raise _died(tasks[at].name, process.ending())
+                        raise died(tasks[at].name, process.ending())
                     else:
                         waiting.appendleft(at)
-            yield _result(*said.pop(number))
+            yield result_of(*said.pop(number))
 
     def _answering(self) -> list[_Process]:
         ready = wait([one.pipe for one in self._busy], _POLL_S)
         return [one for one in self._busy if one.pipe in ready]
 
     def close(self) -> None:
-        """Kill the processes."""
+        """End the processes at once."""
         processes = [*self._idle, *self._busy]
         self._idle.clear()
         self._busy.clear()
@@ -244,13 +248,27 @@ class _Process:
         self.pipe.close()
 
 
-def _result(is_good: bool, said: Any) -> Any:
+def answer_of(work: Callable[[], Any]) -> tuple[bool, Any]:
+    """Do a task; return whether it succeeded, with its result or an error that can be sent."""
+    try:
+        return True, work()
+    except Exception as error:  # noqa: BLE001
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # noqa: BLE001
+            return False, WorkerError(f'{type(error).__name__}: {error}')
+        return False, error
+
+
+def result_of(is_good: bool, said: Any) -> Any:
+    """Return the result of an answer, or raise its error."""
     if not is_good:
         raise said
     return said
 
 
-def _died(name: str, how: str) -> WorkerError:
+def died(name: str, how: str) -> WorkerError:
+    """Return the error about a task whose processes have all died."""
     return WorkerError(
         f'{name} was begun {MAX_ATTEMPTS} times, and each time its process ended {how}. Memory '
         'that ran out ends processes by SIGKILL: fewer --jobs need less. `--jobs 1` runs it here.'
@@ -265,21 +283,7 @@ def _serve(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            work = pipe.recv()
-            try:
-                answer = (True, work())
-            except Exception as error:
-                answer = (False, portable(error))
-            pipe.send(answer)
-
-
-def portable(error: Exception) -> Exception:
-    """Return an error that another process can receive, which those of some libraries are not."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return WorkerError(f'{type(error).__name__}: {error}')
-    return error
+            pipe.send(answer_of(pipe.recv()))
 
 
 def _end_with_parent() -> None:

@@ -135,7 +135,8 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     # Tools for datasets run without ROS; those that look at the graph load it when they run, or
     # rosbags for a bag in its place.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
-    # Jinja, rosbags, Rerun and the Hub's client are optional; only these commands need them.
+    # Jinja, Ray, rosbags, Rerun and the Hub's client are optional; only these commands need them.
+    PurePosixPath(PACKAGE, 'cli', 'progress.py'): set(),
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
     PurePosixPath(PACKAGE, 'cli', 'bags.py'): set(),
     # With --root it looks at a dataset, and needs no ROS.

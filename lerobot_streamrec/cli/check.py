@@ -27,6 +27,7 @@ from lerobot_streamrec.cli.progress import (
     show_json,
     show_remarks,
     shown_option,
+    workers_options,
 )
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.check.findings import CheckReport, Finding, some
@@ -39,6 +40,7 @@ from lerobot_streamrec.dataset.repair.repair import (
     repair_dataset,
 )
 from lerobot_streamrec.errors import ConfigError, DatasetLockedError
+from lerobot_streamrec.workers import Workers
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -210,6 +212,7 @@ def _end(examined: Examination, done: Repair, *, as_json: bool) -> int:
     default=MIN_SECONDS,
     help='With --repair: set aside cut episodes that are shorter than this.',
 )
+@workers_options('processes', 'ray')
 def check(
     root: Path,
     as_json: bool,
@@ -218,6 +221,7 @@ def check(
     dry_run: bool,
     yes: bool,
     min_seconds: float,
+    workers: Workers,
 ) -> int:
     """
     Check the LeRobot v3.0 dataset in ROOT, whichever program wrote it.
@@ -233,7 +237,7 @@ def check(
         raise click.UsageError('--dry-run and --yes only apply together with --repair')
     try:
         with check_bar() as watch:
-            report = check_dataset(root, decode=not fast, progress=watch)
+            report = check_dataset(root, decode=not fast, progress=watch, workers=workers)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     if as_json:

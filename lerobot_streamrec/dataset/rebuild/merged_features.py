@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.format.info import is_own
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.tasks import TaskColumns, TaskTable
 from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers, UnitedTable
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece, small_pieces
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
 from lerobot_streamrec.video.codecs.depth_config import IS_DEPTH_MAP
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
@@ -52,16 +52,8 @@ class UnifiedTasks:
 
     def alone_with(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], UnifiedTasks]:
         """Return pieces and their tasks with catalogs that are small when they are pickled."""
-        small = {
-            one.catalog: one.catalog.without_episodes() for one in pieces
-        }
-        alone = [
-            replace(
-                piece,
-                episodes=tuple(replace(one, catalog=small[piece.catalog]) for one in piece.episodes),
-            )
-            for piece in pieces
-        ]
+        alone = small_pieces(pieces)
+        small = {one.catalog: new.catalog for one, new in zip(pieces, alone, strict=True)}
         others = {
             column: replace(one, content=b'', numbers={small[c]: one.numbers[c] for c in small})
             for column, one in self.others.items()

@@ -239,7 +239,7 @@ def write_video_files(
     :raise VideoError: if a file cannot be read or written
     """
     places: Places = {}
-    made: list[NewFile[int]] = []
+    made: list[NewFile[int | None]] = []
     for file, group in files.items():
         segments = _segments(video_key, group, surveys)
         linked = group[0].path if segments is None else None

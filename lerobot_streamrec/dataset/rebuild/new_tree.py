@@ -308,7 +308,7 @@ class NewTree:
                 yield self._make_here(one)
             return
         aside = self.folder / OWN / f'work-{uuid.uuid4().hex}'
-        self.place(aside / 'x')
+        self.place(f'{OWN}/{aside.name}/x')
         names = [f'{number}{one.relative.suffix}' for number, one in enumerate(files)]
         tasks = [
             Task(str(one.relative), partial(_make_aside, one, aside, name, self._disk), size)

@@ -118,6 +118,16 @@ class Piece:
         return sum(one.source.length for one in self.episodes) / self.catalog.info.fps
 
 
+def small_pieces(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return pieces with catalogs that hold no other episode, which are small when pickled."""
+    small = {one.catalog: one.catalog.without_episodes() for one in pieces}
+
+    def with_small(episode: Kept) -> Kept:
+        return replace(episode, catalog=small[episode.catalog])
+
+    return [replace(one, episodes=tuple(map(with_small, one.episodes))) for one in pieces]
+
+
 NewFiles = Mapping[FileIndex, Sequence[Piece]]
 """The pieces of which each new file of one kind is made, by the number of the file."""
 
