@@ -65,6 +65,11 @@ def registered() -> dict[Path, str]:
     return {Path(folder): place.url for folder, place in _PLACES.items()}
 
 
+def registrations() -> list[tuple[Path, str, Opener]]:
+    """Return the arguments of ``register`` for another process, which needs picklable openers."""
+    return [(Path(folder), place.url, place.opener) for folder, place in _PLACES.items()]
+
+
 def make_placeholder(path: Path, size_bytes: int) -> None:
     """
     Create a file that stands for one elsewhere.

@@ -30,6 +30,7 @@ from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 import os
+from pathlib import Path
 import pickle
 import signal
 import threading
@@ -37,6 +38,7 @@ import time
 from typing import Any, Generic, Self, TypeVar
 
 from lerobot_streamrec.errors import WorkerError
+from lerobot_streamrec.remote_files import Opener, register, registrations
 
 MAX_ATTEMPTS = 4
 """Number of times that a task is begun before the death of its process becomes an error."""
@@ -226,7 +228,7 @@ class _Process:
     def give(self, task: Task[Any]) -> None:
         # A process that has died meanwhile is noticed when it gives no answer.
         with suppress(ConnectionError):
-            self.pipe.send(task.work)
+            self.pipe.send((task.work, registrations()))
 
     def answer(self) -> tuple[bool, Any] | None:
         """Return whether the task succeeded, with its result or error; None if it has died."""
@@ -248,9 +250,17 @@ class _Process:
         self.pipe.close()
 
 
-def answer_of(work: Callable[[], Any]) -> tuple[bool, Any]:
-    """Do a task; return whether it succeeded, with its result or an error that can be sent."""
+def answer_of(
+    work: Callable[[], Any], places: Sequence[tuple[Path, str, Opener]]
+) -> tuple[bool, Any]:
+    """
+    Do a task; return whether it succeeded, with its result or an error that can be sent.
+
+    :param places: the ``registrations`` of the process that wants the result
+    """
     try:
+        for one in places:
+            register(*one)
         return True, work()
     except Exception as error:  # noqa: BLE001
         try:
@@ -283,7 +293,7 @@ def _serve(pipe: Connection) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, ConnectionError):
         while True:
-            pipe.send(answer_of(pipe.recv()))
+            pipe.send(answer_of(*pipe.recv()))
 
 
 def _end_with_parent() -> None:

@@ -22,6 +22,7 @@ import os
 from typing import Any, TypeVar
 
 from lerobot_streamrec.errors import ConfigError, WorkerError
+from lerobot_streamrec.remote_files import registrations
 from lerobot_streamrec.workers import answer_of, died, MAX_ATTEMPTS, result_of, Task, Workers
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -66,7 +67,8 @@ class RayWorkers(Workers):
             for task in tasks:
                 while num_begun < len(tasks) and len(running) < self._num_tasks:
                     one = tasks[num_begun]
-                    running.append(self._do.options(name=one.name).remote(one.work))
+                    do = self._do.options(name=one.name)
+                    running.append(do.remote(one.work, registrations()))
                     num_begun += 1
                 yield _result(task.name, running[0])
                 running.popleft()

@@ -323,16 +323,17 @@ class _File:
 
     def task(self) -> Task[_Seen | DatasetCorruptError | None]:
         path = self.frames.path
-        size_bytes = path.stat().st_size if path.is_file() else 0
-        return Task(str(path), partial(_look, self.frames, self.info), size_bytes)
+        if not path.is_file():
+            return Task(str(path), _missing)
+        return Task(str(path), partial(_look, self.frames, self.info), path.stat().st_size)
 
 
-def _look(
-    frames: _Frames, info: Mapping[str, object] | None
-) -> _Seen | DatasetCorruptError | None:
-    """Read a file; return None if it is missing, and the error if it cannot be read."""
-    if not frames.path.is_file():
-        return None
+def _missing() -> None:
+    """Return what is seen of a missing file."""
+
+
+def _look(frames: _Frames, info: Mapping[str, object] | None) -> _Seen | DatasetCorruptError:
+    """Read a file; return the error if it cannot be read."""
     histograms: dict[int, Histogram] = {}
     try:
         facts = video_facts(frames.path)

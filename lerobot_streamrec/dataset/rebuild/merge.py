@@ -25,6 +25,7 @@ import time
 from lerobot_streamrec.dataset.about.card import refresh_card
 from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refuse_odd_dataset
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.layout import INFO, OWN, refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
@@ -42,6 +43,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
+from lerobot_streamrec.remote_files import registered
 from lerobot_streamrec.workers import HERE, Task, Workers
 
 
@@ -144,8 +146,7 @@ def merge_datasets(
     """
     begin_s = time.monotonic()
     check_roots(out, roots)
-    checks = [Task(f'the rows of {root}', partial(refuse_odd_dataset, root)) for root in roots]
-    indices = list(workers.run(checks))
+    indices = _read_rows(roots, workers)
     with ExitStack() as stack:
         for root in roots:
             _keep_writers_out(root, stack)
@@ -199,6 +200,14 @@ def add_datasets(
         for source, relative in plan.foreign.copies:
             if relative.startswith(f'{ROBOT}/') and not (tree.folder / relative).exists():
                 tree.copy(source, relative)
+
+
+def _read_rows(roots: Sequence[Path], workers: Workers) -> list[EpisodeIndex]:
+    """Refuse datasets that cannot be merged; return their episodes files, as they were read."""
+    # Only this machine has the names of the files of datasets that lie elsewhere.
+    are_here = not any(root.resolve() in registered() for root in roots)
+    checks = [Task(f'the rows of {root}', partial(refuse_odd_dataset, root)) for root in roots]
+    return list((workers if are_here else HERE).run(checks))
 
 
 def _keep_writers_out(root: Path, stack: ExitStack) -> None:

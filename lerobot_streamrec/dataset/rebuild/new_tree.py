@@ -15,19 +15,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 import ctypes
-from dataclasses import dataclass
 import errno
-from functools import partial
 import os
 from pathlib import Path, PurePosixPath
 import re
 import shutil
-import socket
-from typing import Generic, TypeVar
-import uuid
 
 from lerobot_streamrec.dataset.format.files import FILE_MODE
 from lerobot_streamrec.dataset.format.info import known_features
@@ -47,11 +42,8 @@ from lerobot_streamrec.dataset.format.layout import (
     TASKS,
 )
 from lerobot_streamrec.durable import sync_file, sync_folder
-from lerobot_streamrec.errors import RebuildError, WorkerError
+from lerobot_streamrec.errors import RebuildError
 from lerobot_streamrec.remote_files import is_elsewhere, opened
-from lerobot_streamrec.workers import Task, Workers
-
-T = TypeVar('T')
 
 _CHUNK_BYTES = 1 << 20
 _RENAME_EXCHANGE = 2
@@ -213,23 +205,6 @@ def _is_of_no_camera(relative: str, features: Collection[str]) -> bool:
     return folder == 'videos' and bool(features) and below.split('/')[0] not in features
 
 
-@dataclass(frozen=True, slots=True)
-class NewFile(Generic[T]):
-    """
-    A file that a task makes.
-
-    :param relative: path of the file below the root
-    :param write: function that writes the file to a path; see ``Task.work``
-    :param size_bytes: bytes that it reads
-    :param source: the file to link in place of writing one; None to call ``write``
-    """
-
-    relative: PurePosixPath
-    write: Callable[[Path], T]
-    size_bytes: int
-    source: Path | None = None
-
-
 class NewTree:
     """
     A folder that will take a dataset's place.
@@ -240,7 +215,7 @@ class NewTree:
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self.folder = folder
-        self._disk = disk
+        self.disk = disk
         self._folders: set[Path] = set()
         self.sources: dict[str, Path] = {}
         """The source file of each linked file, by its path below the folder."""
@@ -252,11 +227,11 @@ class NewTree:
         :raise RebuildError: if it cannot be read or the disk is full
         """
         target = self.place(relative)
-        with _explaining(target):
+        with explaining(target):
             if source.is_symlink() and source.is_dir():
                 target.symlink_to(source.readlink())
             else:
-                self._disk.link(source, target, or_copy=or_copy)
+                self.disk.link(source, target, or_copy=or_copy)
         self.sources[str(relative)] = source
 
     def copy(self, source: Path, relative: PurePosixPath | str) -> None:
@@ -266,8 +241,8 @@ class NewTree:
         :raise RebuildError: if it cannot be read or the disk is full
         """
         target = self.place(relative)
-        with _explaining(target):
-            self._disk.copy(source, target)
+        with explaining(target):
+            self.disk.copy(source, target)
 
     def write(self, relative: PurePosixPath, content: bytes) -> None:
         """
@@ -276,83 +251,27 @@ class NewTree:
         :raise RebuildError: if the disk is full
         """
         target = self.place(relative)
-        with _explaining(target):
-            self._disk.write(target, content)
+        with explaining(target):
+            self.disk.write(target, content)
 
     def place(self, relative: PurePosixPath | str) -> Path:
         """Create the folder for a file that the caller writes and then passes to ``settle``."""
         path = self.folder / relative
         if path.parent not in self._folders:
-            with _explaining(path.parent):
-                self._disk.make_folder(path.parent)
+            with explaining(path.parent):
+                self.disk.make_folder(path.parent)
             self._folders.add(path.parent)
         return path
 
     def settle(self, path: Path) -> None:
         """Sync a file that the caller has written to the disk."""
-        with _explaining(path):
-            self._disk.settle(path)
-
-    def make(self, files: Sequence[NewFile[T]], workers: Workers) -> Iterator[T | None]:
-        """
-        Make files; yield what each ``write`` returned, in order, or None for a link.
-
-        Other processes write into a folder whose name is new, and the files are moved from there.
-        So a process that outlives its command never writes into the tree of the next one.
-
-        :raise RebuildError: if a file cannot be written
-        :raise WorkerError: if a process does not see the folder, or dies again and again
-        """
-        if not workers.is_elsewhere:
-            for one in files:
-                yield self._make_here(one)
-            return
-        aside = self.folder / OWN / f'work-{uuid.uuid4().hex}'
-        self.place(f'{OWN}/{aside.name}/x')
-        names = [f'{number}{one.relative.suffix}' for number, one in enumerate(files)]
-        tasks = [
-            Task(str(one.relative), partial(_make_aside, one, aside, name, self._disk), size)
-            for one, name, size in zip(files, names, (f.size_bytes for f in files), strict=True)
-        ]
-        for one, name, made in zip(files, names, workers.run(tasks), strict=True):
-            target = self.place(one.relative)
-            with _explaining(target):
-                (aside / name).rename(target)
-            if one.source is not None:
-                self.sources[str(one.relative)] = one.source
-            yield made
-        self._disk.remove_tree(aside)
-
-    def _make_here(self, file: NewFile[T]) -> T | None:
-        if file.source is not None:
-            self.link(file.source, file.relative)
-            return None
-        path = self.place(file.relative)
-        made = file.write(path)
-        self.settle(path)
-        return made
-
-
-def _make_aside(file: NewFile[T], aside: Path, name: str, disk: Disk) -> T | None:
-    """Make a file under a name of its own first, since a lost task may still run elsewhere."""
-    if not aside.is_dir():
-        raise WorkerError(
-            f'the folder {aside.parent} does not exist on {socket.gethostname()}: all hosts of a '
-            'cluster need the folder above OUT, mounted at the same path'
-        )
-    path, made = aside / f'{uuid.uuid4().hex}.{name}', None
-    with _explaining(path):
-        if file.source is not None:
-            disk.link(file.source, path)
-        else:
-            made = file.write(path)
-            disk.settle(path)
-        path.replace(aside / name)
-    return made
+        with explaining(path):
+            self.disk.settle(path)
 
 
 @contextmanager
-def _explaining(path: Path) -> Iterator[None]:
+def explaining(path: Path) -> Iterator[None]:
+    """Raise a RebuildError that names the file in place of an OSError in the block."""
     try:
         yield
     except OSError as error:

@@ -33,8 +33,13 @@ from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, VIDEO_PATH
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, NewVideos
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
-from lerobot_streamrec.dataset.rebuild.new_files import one_after_another, Places
-from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk, NewFile, NewTree
+from lerobot_streamrec.dataset.rebuild.new_files import (
+    make_files,
+    NewFile,
+    one_after_another,
+    Places,
+)
+from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk, NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece, small_pieces
 from lerobot_streamrec.dataset.rebuild.plan import Change, changing, make_plan, measured, Plan
 from lerobot_streamrec.dataset.rebuild.played_episode import video_key_of
@@ -320,7 +325,7 @@ def write_encoded_files(
         files = [
             NewFile(one.relative, partial(_write_alone, one.small(), settings), 0) for one in jobs
         ]
-        for num_frames in tree.make(files, workers):
+        for num_frames in make_files(tree, files, workers):
             counter.add(num_frames or 0)
     places: dict[str, Places] = {}
     for job in jobs:
