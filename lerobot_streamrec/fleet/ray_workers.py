@@ -91,8 +91,13 @@ def _connect(address: str, num_tasks: int) -> None:
             logging_level=logging.ERROR,
             **({} if address else options),
         )
-    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
-        first = str(error).partition('\n')[0]
+    # A Ray that does not start in time raises nothing more special.
+    except Exception as error:
+        first = str(error).strip().partition('\n')[0]
+        if not address:
+            raise WorkerError(
+                f'Ray does not start on this machine ({first}); `--engine processes` needs no Ray'
+            ) from error
         allowed = f'Ray does not reach a cluster there ({first}); `ray status` tells more'
         raise ConfigError('--address', address, allowed) from error
 
