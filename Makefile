@@ -100,6 +100,10 @@ bench-scale: env conformance-env ## find how many cameras this machine records, 
 	@$(VENV_PYTHON) -m pip install --quiet -r requirements/plots.txt
 	@$(VENV_PYTHON) benchmarks/scale.py $(BENCH_ARGS)
 
+.PHONY: bench-merge
+bench-merge: env ## measure a merge of 10,000 small episodes with 1 to 8 workers
+	@$(VENV_PYTHON) benchmarks/merge.py $(BENCH_ARGS)
+
 .PHONY: soak
 soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), syncs 50 times, try every case, record 30 minutes
 	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt

@@ -80,6 +80,7 @@ setup(
         'report': ['jinja2>=3.0'],
         'hub': ['huggingface_hub>=1.0'],
         'bags': ['pyyaml>=6.0', 'rosbags>=0.11.7'],
+        'ray': ['ray>=2.40,<3'],
         'rerun': ['rerun-sdk>=0.41'],
     },
     zip_safe=True,

@@ -21,6 +21,7 @@ Late, repeated and stale samples are counted and do not raise exceptions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from lerobot_streamrec.installed import streamrec_command
 
@@ -40,7 +41,21 @@ def count_text(number: int, noun: str) -> str:
 
 
 class StreamrecError(Exception):
-    """Base class of all errors of this package."""
+    """Base class of all errors of this package, which other processes may raise."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Unpickling would otherwise call constructors with the message alone.
+        return _without_constructor, (type(self), self.args), self.__dict__
+
+
+def _without_constructor(kind: type[StreamrecError], args: tuple[object, ...]) -> StreamrecError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
+
+class WorkerError(StreamrecError):
+    """A process or cluster that does a part of the work is lost, or cannot be used."""
 
 
 class ConfigError(StreamrecError, ValueError):

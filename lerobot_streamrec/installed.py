@@ -33,7 +33,7 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 _WITH_FAST_DDS_2 = ('humble', 'iron', 'jazzy')
 
 # Maps an imported module to its name in pip if that differs, and to its package in Ubuntu's apt.
-_PIP = {'jinja2': 'Jinja2', 'rerun': 'rerun-sdk', 'yaml': 'PyYAML'}
+_PIP = {'jinja2': 'Jinja2', 'ray': 'ray', 'rerun': 'rerun-sdk', 'yaml': 'PyYAML'}
 _APT = {
     'click': 'python3-click',
     'evdev': 'python3-evdev',

@@ -77,6 +77,11 @@ def shown(text: str) -> str:
     return text
 
 
+def registrations() -> list[tuple[Path, str, Opener]]:
+    """Return the arguments of ``register`` for another process, which needs picklable openers."""
+    return [(Path(folder), place.url, place.opener) for folder, place in _PLACES.items()]
+
+
 def make_placeholder(path: Path, size_bytes: int) -> None:
     """
     Create a file that stands for one elsewhere.

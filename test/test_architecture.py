@@ -32,7 +32,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = 'lerobot_streamrec'
 
-_BELOW_ALL = {'errors', 'option', 'frame', 'durable', 'installed', 'remote_files'}
+_BELOW_ALL = {
+    'errors',
+    'option',
+    'frame',
+    'durable',
+    'installed',
+    'remote_files',
+    'workers',
+}
 _BELOW_RECORDING = _BELOW_ALL | {'sync', 'stats', 'video', 'dataset'}
 _BELOW_SETTINGS = _BELOW_RECORDING | {'conversions', 'recording'}
 _BELOW_SHELLS = _BELOW_SETTINGS | {'settings'}
@@ -43,6 +51,7 @@ FLOORS: dict[str, set[str]] = {
     'option': {'errors'},
     'frame': {'errors'},
     'durable': {'errors'},
+    'workers': {'errors', 'remote_files'},
     'installed': set(),
     'remote_files': set(),
     'sync': _BELOW_ALL,
@@ -81,6 +90,7 @@ OWNERS = (
     # Of two entries for a module, the first one counts.
     (re.compile(r'pyarrow\.fs'), ('dataset', 'fleet')),
     (re.compile(r'pyarrow'), ('dataset',)),
+    (re.compile(r'ray'), ('fleet',)),
     (re.compile(r'jinja2|rerun'), ('report',)),
     # Rosbags, and what comes with it.
     (re.compile(r'rosbags|ruamel|backports|compression|lz4|sqlite3'), ('fleet',)),
@@ -125,7 +135,8 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     # Tools for datasets run without ROS; those that look at the graph load it when they run, or
     # rosbags for a bag in its place.
     PurePosixPath(PACKAGE, 'cli', 'ros_command.py'): {'live', 'nodes'},
-    # Jinja, rosbags, Rerun and the Hub's client are optional; only these commands need them.
+    # Jinja, Ray, rosbags, Rerun and the Hub's client are optional; only these commands need them.
+    PurePosixPath(PACKAGE, 'cli', 'progress.py'): set(),
     PurePosixPath(PACKAGE, 'cli', 'report.py'): set(),
     PurePosixPath(PACKAGE, 'cli', 'bags.py'): set(),
     # With --root it looks at a dataset, and needs no ROS.

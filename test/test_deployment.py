@@ -59,6 +59,7 @@ EXTRAS = {
     'bags': {'backports', 'lz4', 'rosbags', 'ruamel', 'yaml'},
     'rerun': {'rerun'},
     'hub': {'httpx', 'huggingface_hub'},
+    'ray': {'ray'},
 }
 BY_ROS2 = {'ros2cli'}
 

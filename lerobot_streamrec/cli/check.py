@@ -28,6 +28,7 @@ from lerobot_streamrec.cli.progress import (
     show_json,
     show_remarks,
     shown_option,
+    workers_options,
 )
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.check.findings import CheckReport, Finding, some
@@ -42,6 +43,7 @@ from lerobot_streamrec.dataset.repair.repair import (
 from lerobot_streamrec.errors import ConfigError, count_text, DatasetLockedError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.remote_files import is_place, shown
+from lerobot_streamrec.workers import Workers
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -214,6 +216,7 @@ def _end(examined: Examination, done: Repair, *, as_json: bool) -> int:
     help='With --repair: set aside cut episodes that are shorter than this.',
 )
 @reading_places('meta/')
+@workers_options('processes', 'ray')
 def check(
     root: Path,
     as_json: bool,
@@ -222,6 +225,7 @@ def check(
     dry_run: bool,
     yes: bool,
     min_seconds: float,
+    workers: Workers,
 ) -> int:
     """
     Check the LeRobot v3.0 dataset in ROOT, a folder or a URL, whichever program wrote it.
@@ -243,7 +247,7 @@ def check(
         raise click.UsageError('--dry-run and --yes only apply together with --repair')
     try:
         with check_bar() as watch:
-            report = check_dataset(root, decode=not fast, progress=watch)
+            report = check_dataset(root, decode=not fast, progress=watch, workers=workers)
     except ConfigError as error:
         raise click.UsageError(str(error)) from error
     if as_json:

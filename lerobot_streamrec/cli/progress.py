@@ -36,8 +36,14 @@ from lerobot_streamrec.fleet.sync.store import checked_url, Store
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 from lerobot_streamrec.remote_files import registered, shown
 from lerobot_streamrec.report.summary import size_text
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
+from lerobot_streamrec.workers import InProcess, Processes, Workers
 from rich import progress
 from rich.console import Console
+
+F = TypeVar('F', bound=Callable[..., Any])
+# More than a cluster has cores, so that all of them have something to do.
+_MANY = 10_000
 
 DatasetPath = click.Path(exists=True, file_okay=False, path_type=Path)
 """An existing folder on the command line."""
@@ -89,6 +95,55 @@ cameras_option = click.option(
     multiple=True,
     help='With a dataset: camera, such as front; all by default.',
 )
+
+
+def workers_options(*engines: str) -> Callable[[F], F]:
+    """
+    Return the decorator of the options that say who does the work of a command.
+
+    The command gets ``workers``, which are closed when it returns.
+
+    :param engines: values of ``--engine``, the default first
+    """
+
+    def decorate(command: F) -> F:
+        @shown_option(
+            '--engine',
+            type=click.Choice(engines),
+            default=engines[0],
+            help='Who does the work; the result is the same.',
+        )
+        @click.option(
+            '--jobs',
+            type=click.IntRange(1, 1024),
+            help='Number of tasks at once.  [default: the cores here, or those of the cluster]',
+        )
+        @click.option(
+            '--address',
+            default='',
+            help='With --engine ray: the cluster, such as auto.  [default: one on this machine]',
+        )
+        @wraps(command)
+        def run(*args: Any, engine: str, jobs: int | None, address: str, **given: Any) -> Any:
+            with _workers(engine, jobs, address) as workers:
+                return command(*args, workers=workers, **given)
+
+        return cast(F, run)
+
+    return decorate
+
+
+def _workers(engine: str, jobs: int | None, address: str) -> Workers:
+    if address and engine != 'ray':
+        raise click.UsageError('--address only applies together with --engine ray')
+    num_tasks = jobs or usable_cores()
+    if engine == 'ray':
+        with importing('--engine ray needs Ray'):
+            from lerobot_streamrec.fleet.ray_workers import RayWorkers
+        return RayWorkers(address, jobs or (_MANY if address else num_tasks))
+    if engine == 'threads' or num_tasks == 1:
+        return InProcess(num_tasks)
+    return Processes(num_tasks)
 
 
 class _MissingPackageError(click.ClickException):

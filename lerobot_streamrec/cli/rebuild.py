@@ -34,6 +34,7 @@ from lerobot_streamrec.cli.progress import (
     show_plan,
     show_remarks,
     Url,
+    workers_options,
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.format.episode_table import VERDICTS
@@ -43,6 +44,7 @@ from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
 from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
 from lerobot_streamrec.errors import ConfigError, count_text
+from lerobot_streamrec.workers import Workers
 
 F = TypeVar('F', bound=Callable[..., Any])
 
@@ -62,7 +64,8 @@ def _episodes_option(verb: str) -> Callable[[F], F]:
 @click.argument('roots', type=DatasetPlace, nargs=-1, required=True)
 @dry_run_option
 @reading_places('meta/', '.streamrec/')
-def merge(out: Path | Url, roots: tuple[Path, ...], dry_run: bool) -> None:
+@workers_options('processes', 'ray')
+def merge(out: Path | Url, roots: tuple[Path, ...], dry_run: bool, workers: Workers) -> None:
     """
     Merge all episodes of the datasets ROOTS, in this order, into the new dataset OUT.
 
@@ -75,13 +78,13 @@ def merge(out: Path | Url, roots: tuple[Path, ...], dry_run: bool) -> None:
     with new_place(out) as folder:
         if dry_run:
             check_roots(folder, roots)
-            plan = plan_merge([read_catalog(root) for root in roots])
+            plan = plan_merge([read_catalog(root) for root in roots], workers=workers)
             show_remarks(plan.remarks)
             click.echo(f'would merge {count_text(len(plan.files.kept), "episode")} into {out}:')
             show_plan(plan.files)
             return
         with progress_bar('merging') as progress:
-            change = merge_datasets(folder, roots, progress=progress)
+            change = merge_datasets(folder, roots, progress=progress, workers=workers)
     show_remarks(change.remarks)
     click.echo(
         f'merged {count_text(len(roots), "dataset")} into {out}: '

@@ -27,12 +27,14 @@ from lerobot_streamrec.cli.progress import (
     overwrite_option,
     progress_bar,
     reading_places,
+    workers_options,
 )
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.remote_files import shown
 from lerobot_streamrec.report.build import build_report, MAX_EPISODES
 from lerobot_streamrec.report.summary import size_text
+from lerobot_streamrec.workers import Workers
 
 _MARK = b'<meta name="generator" content="lerobot_streamrec report">'
 _HEAD_BYTES = 1000
@@ -50,7 +52,10 @@ _HEAD_BYTES = 1000
 )
 @overwrite_option
 @reading_places('meta/')
-def report(root: Path, output: Path | None, episodes: frozenset[int], overwrite: bool) -> None:
+@workers_options('threads', 'processes', 'ray')
+def report(
+    root: Path, output: Path | None, episodes: frozenset[int], overwrite: bool, workers: Workers
+) -> None:
     """
     Write one HTML file on the dataset ROOT, a folder or a URL; to read it needs no network.
 
@@ -69,7 +74,7 @@ def report(root: Path, output: Path | None, episodes: frozenset[int], overwrite:
     begin_s = time.monotonic()
     with written_beside(output, overwrite=overwrite or _is_report(output)) as part:
         with progress_bar('reading', is_bytes=False) as progress:
-            made = build_report(root, episodes, progress)
+            made = build_report(root, episodes, progress, workers)
         part.write_text(shown(page_of(made)), encoding='utf-8')
         size = part.stat().st_size
     num_findings = sum(len(one.findings) for one in made.episodes)

@@ -31,6 +31,7 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
     shown_option,
     VideoPath,
+    workers_options,
 )
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.dataset.rebuild.played_episode import extract_episode
@@ -53,6 +54,7 @@ from lerobot_streamrec.video.tools.encoding_jobs import num_workers
 from lerobot_streamrec.video.tools.extract import Choice, extract_frames
 from lerobot_streamrec.video.tools.join import join_videos
 from lerobot_streamrec.video.tools.reencode import reencode_video
+from lerobot_streamrec.workers import Workers
 
 
 @click.command(short_help='Join videos into one file without encoding them again.')
@@ -255,6 +257,7 @@ def _options(_: click.Context, option: click.Parameter, values: tuple[str, ...])
     '--to', 'end_s', type=click.FloatRange(min=0), help='With a video: end, in seconds, excluded.'
 )
 @click.option('--dry-run', is_flag=True, help='With a dataset: only show what would be done.')
+@workers_options('threads', 'processes', 'ray')
 def reencode(
     path: Path,
     vcodec: str,
@@ -272,6 +275,7 @@ def reencode(
     start_s: float | None,
     end_s: float | None,
     dry_run: bool,
+    workers: Workers,
 ) -> None:
     """
     Encode PATH, a video or a dataset, again with other settings.
@@ -283,7 +287,7 @@ def reencode(
     if path.is_dir():
         if output or overwrite or start_s is not None or end_s is not None:
             raise click.UsageError('--output, --overwrite, --from and --to only apply to a video')
-        _reencode_dataset(path, config, cameras, dry_run=dry_run)
+        _reencode_dataset(path, config, cameras, workers, dry_run=dry_run)
         return
     if cameras or dry_run:
         raise click.UsageError('--camera and --dry-run only apply to a dataset')
@@ -307,7 +311,12 @@ def reencode(
 
 
 def _reencode_dataset(
-    root: Path, config: EncoderConfig, cameras: tuple[str, ...], *, dry_run: bool
+    root: Path,
+    config: EncoderConfig,
+    cameras: tuple[str, ...],
+    workers: Workers,
+    *,
+    dry_run: bool,
 ) -> None:
     if dry_run:
         plan = plan_encoding(read_catalog(root), config, cameras)
@@ -322,6 +331,8 @@ def _reencode_dataset(
         show_remarks(plan.left_alone)
         return
     with progress_bar('encoding', is_bytes=False) as progress:
-        change = reencode_dataset(root, config, cameras=cameras, progress=progress)
+        change = reencode_dataset(
+            root, config, cameras=cameras, progress=progress, workers=workers
+        )
     show_remarks(change.remarks)
     click.echo(f'encoded {root} again: {change_text(change)}')

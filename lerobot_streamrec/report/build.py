@@ -16,9 +16,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 import os
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from typing import Any
 from lerobot_streamrec.dataset.about.derived_columns import DERIVED
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.data_rows import EpisodeValues, image_files
+from lerobot_streamrec.dataset.format.episode_table import EpisodeRow
 from lerobot_streamrec.dataset.format.features import ACTION, STATE
 from lerobot_streamrec.errors import ConfigError, DatasetCorruptError, VideoError
 from lerobot_streamrec.report.episode_facts import episode_facts, EpisodeFacts
@@ -47,6 +48,7 @@ from lerobot_streamrec.video.tools.contact_sheet import (
     sheet_of_files,
 )
 from lerobot_streamrec.video.tools.extract import Episode
+from lerobot_streamrec.workers import InProcess, Task, Workers
 import numpy as np
 
 MAX_EPISODES = 1000
@@ -126,7 +128,10 @@ class Report:
 
 
 def build_report(
-    root: Path, episodes: Collection[int] = (), progress: Progress | None = None
+    root: Path,
+    episodes: Collection[int] = (),
+    progress: Progress | None = None,
+    workers: Workers | None = None,
 ) -> Report:
     """
     Read a dataset, and find what looks wrong in it; nothing below the root is changed.
@@ -134,6 +139,8 @@ def build_report(
     :param root: the dataset's folder
     :param episodes: indices of the episodes to show; empty: all, or ``MAX_EPISODES`` of more
     :param progress: called with the number of steps done and in all
+    :param workers: they decode the pictures; None: threads on all cores
+    :raise WorkerError: if a process dies again and again
     :raise ConfigError: if there is no such episode
     :raise DatasetError: if the metadata of the dataset cannot be read
     """
@@ -151,7 +158,7 @@ def build_report(
         tell(done, total)
     found = [*reader.comparisons(chosen), set_up_findings(catalog.episodes)]
     shown = []
-    for done, one in enumerate(_pictured(reader, chosen)):
+    for done, one in enumerate(_pictured(reader, chosen, workers)):
         facts, sheets, in_pictures = one
         plots, in_motion = reader.motion(facts)
         findings = [*in_pictures, *record_findings(facts), *in_motion]
@@ -180,26 +187,29 @@ def _chosen(catalog: Catalog, wanted: Collection[int]) -> list[int]:
 Pictured = tuple[EpisodeFacts, tuple[Sheet, ...], list[Finding]]
 
 
-def _pictured(reader: _Reader, chosen: Sequence[EpisodeFacts]) -> Iterator[Pictured]:
-    """Yield the contact sheets of the episodes in order; all cores decode them."""
+def _pictured(
+    reader: _Reader, chosen: Sequence[EpisodeFacts], workers: Workers | None
+) -> Iterator[Pictured]:
+    """Yield the contact sheets of the episodes in order."""
     kind = FINE_SHEET if len(chosen) <= FINE_EPISODES else COARSE_SHEET
-    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix='sheet')
-    try:
-        yield from pool.map(lambda facts: (facts, *reader.pictures(facts, *kind)), chosen)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    tasks = [
+        Task(f'the pictures of episode {one.index}', reader.pictures(one, *kind)) for one in chosen
+    ]
+    results = (workers or InProcess(os.cpu_count() or 1)).run(tasks)
+    for facts, (sheets, found) in zip(chosen, results, strict=True):
+        yield facts, sheets, found
 
 
 class _Reader:
     """
     Reads episodes, and keeps what their comparison needs.
 
-    The main thread owns it; only ``pictures`` may be called by any thread once ``comparisons`` has
-    returned.
+    Its thread owns it; the functions that ``pictures`` returns may run anywhere.
     """
 
     def __init__(self, catalog: Catalog, summary: Summary) -> None:
         self._catalog = catalog
+        self._small = catalog.without_episodes()
         self._names = {one.key: one.names for one in summary.vectors}
         first = [key for key in (STATE, ACTION) if key in self._names]
         # A line is no way to show what is true in one row, nor the numbers of subtasks.
@@ -238,32 +248,11 @@ class _Reader:
 
     def pictures(
         self, facts: EpisodeFacts, num_frames: int, width: int
-    ) -> tuple[tuple[Sheet, ...], list[Finding]]:
-        """Return the contact sheets of an episode, and what looks wrong in its pictures."""
-        survey, info = self._survey, self._catalog.info
-        number = survey.numbers.get(facts.index)
-        is_moving = number is None or moves(survey, number)
-        sheets, found = [], []
-        for key in picture_keys(info):
-            try:
-                sheet = self._sheet(facts, key, num_frames, width)
-            except (DatasetCorruptError, VideoError) as error:
-                found.append(Finding(Rule.UNREADABLE, short_name(key), str(error)))
-                continue
-            sheets.append(Sheet(key, sheet.jpeg(), sheet.times_s))
-            is_depth = sheet.is_depth
-            found += picture_findings(key, sheet.frames, is_depth=is_depth, moves=is_moving)
-        return tuple(sheets), found
-
-    def _sheet(self, facts: EpisodeFacts, key: str, num_frames: int, width: int) -> ContactSheet:
-        catalog, row, fps = self._catalog, facts.row, self._catalog.info.fps
-        if key in row.videos:
-            place = row.videos[key]
-            episode = Episode(catalog.video_path(key, place.file), Fraction(place.from_timestamp))
-            return contact_sheet(episode, Fraction(row.length, fps), num_frames, width)
-        rows = [(2 * place + 1) * row.length // (2 * num_frames) for place in range(num_frames)]
-        files = image_files(catalog.root, row, key, rows)
-        return sheet_of_files(files, [number / fps for number in rows], width)
+    ) -> Callable[[], tuple[tuple[Sheet, ...], list[Finding]]]:
+        """Return the function that returns the contact sheets, and what looks wrong in them."""
+        number = self._survey.numbers.get(facts.index)
+        is_moving = number is None or moves(self._survey, number)
+        return partial(_pictures, self._small, facts.row, num_frames, width, moves=is_moving)
 
     def _read(self, facts: EpisodeFacts) -> dict[str, Values]:
         return {
@@ -279,3 +268,32 @@ class _Reader:
 
 def _finite(values: Mapping[str, Values]) -> dict[str, Values]:
     return {key: finite(values[key]) for key in (STATE, ACTION) if key in values}
+
+
+def _pictures(
+    catalog: Catalog, row: EpisodeRow, num_frames: int, width: int, *, moves: bool
+) -> tuple[tuple[Sheet, ...], list[Finding]]:
+    """Return the contact sheets of an episode, and what looks wrong in its pictures."""
+    sheets, found = [], []
+    for key in picture_keys(catalog.info):
+        try:
+            sheet = _sheet(catalog, row, key, num_frames, width)
+        except (DatasetCorruptError, VideoError) as error:
+            found.append(Finding(Rule.UNREADABLE, short_name(key), str(error)))
+            continue
+        sheets.append(Sheet(key, sheet.jpeg(), sheet.times_s))
+        found += picture_findings(key, sheet.frames, is_depth=sheet.is_depth, moves=moves)
+    return tuple(sheets), found
+
+
+def _sheet(
+    catalog: Catalog, row: EpisodeRow, key: str, num_frames: int, width: int
+) -> ContactSheet:
+    fps = catalog.info.fps
+    if key in row.videos:
+        place = row.videos[key]
+        episode = Episode(catalog.video_path(key, place.file), Fraction(place.from_timestamp))
+        return contact_sheet(episode, Fraction(row.length, fps), num_frames, width)
+    rows = [(2 * place + 1) * row.length // (2 * num_frames) for place in range(num_frames)]
+    files = image_files(catalog.root, row, key, rows)
+    return sheet_of_files(files, [number / fps for number in rows], width)

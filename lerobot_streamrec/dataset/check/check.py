@@ -52,6 +52,7 @@ from lerobot_streamrec.dataset.check.videos import VideoCheck, VideoFindings
 from lerobot_streamrec.dataset.format.files import lock_holder
 from lerobot_streamrec.dataset.format.layout import INFO, LOCK, refuse_special_files
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.workers import HERE, Workers
 
 _FOLDERS = ('meta', 'data', 'videos')
 
@@ -64,6 +65,7 @@ def check_dataset(
     decode: bool = True,
     progress: Watcher | None = None,
     is_locked: bool = False,
+    workers: Workers = HERE,
 ) -> CheckReport:
     """
     Find everything that is wrong with a LeRobot v3.0 dataset, whoever wrote it.
@@ -77,6 +79,8 @@ def check_dataset(
     :param decode: True to decode all images and frames, False to count the packets of the videos
     :param progress: called in this thread before each file
     :param is_locked: True if the caller holds the dataset's lock, so that no recorder runs
+    :param workers: they read the videos; the report is the same for all of them
+    :raise WorkerError: if a process dies again and again
     :raise ConfigError: if the root is not a folder or holds no part of a dataset
     :raise DatasetError: if the root holds a pipe, a socket or a device, which would block readers
     """
@@ -87,19 +91,25 @@ def check_dataset(
             'ROOT', str(root), 'it holds no LeRobot dataset; give the folder that contains meta'
         )
     refuse_special_files(root)
-    return _Check(root, decode, progress, is_locked).run()
+    return _Check(root, decode, progress, is_locked, workers).run()
 
 
 class _Check:
     """One check; it proceeds from the smallest files to the largest."""
 
     def __init__(
-        self, root: Path, decode: bool, progress: Watcher | None, is_locked: bool
+        self,
+        root: Path,
+        decode: bool,
+        progress: Watcher | None,
+        is_locked: bool,
+        workers: Workers,
     ) -> None:
         self._root = root
         self._decode = decode
         self._progress = progress
         self._is_locked = is_locked
+        self._workers = workers
         self._findings = Findings()
 
     def run(self) -> CheckReport:
@@ -139,7 +149,7 @@ class _Check:
         rows = RowCheck(subject, tasks).run(partial(self._step, 'rows'))
         check_success(subject, rows)
         check_index_tables(root, info, rows.moments, findings)
-        videos = VideoCheck(subject).run(partial(self._step, 'videos'))
+        videos = VideoCheck(subject).run(partial(self._step, 'videos'), self._workers)
         moments = {**rows.moments, **videos.moments}
         check_episode_statistics(subject, moments, partial(self._step, 'statistics'))
         if len(table):

@@ -15,8 +15,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lerobot_streamrec.dataset.check import finding_codes as kinds
@@ -38,6 +39,7 @@ from lerobot_streamrec.video.mp4.damage_scan import (
     video_facts,
     VideoFacts,
 )
+from lerobot_streamrec.workers import HERE, Task, Workers
 import numpy as np
 import numpy.typing as npt
 
@@ -84,58 +86,56 @@ class VideoCheck:
             },
         )
 
-    def run(self, done: Callable[[int, int], None]) -> VideoFindings:
+    def run(self, done: Callable[[int, int], None], workers: Workers = HERE) -> VideoFindings:
         """
         Check all files.
 
         :param done: called with the number of files read so far and the number of all files
+        :param workers: they read one file each
         """
         files = [
-            (key, path, rows)
+            self._file(key, path, rows)
             for key in self._info.video_keys
             for path, rows in rows_of_files(self._table.videos[key].files).items()
             # Episodes that name no file have a finding already.
             if path
         ]
-        for number, (key, path, rows) in enumerate(files):
+        results = workers.run([one.task() for one in files])
+        for number, file in enumerate(files):
             done(number, len(files))
-            self._check_file(key, rows, self._subject.findings.about(path, feature=key))
+            self._check_file(file, next(results))
         return self._result
 
-    def _check_file(self, key: str, rows: list[int], findings: Findings) -> None:
+    def _file(self, key: str, path: str, all_rows: list[int]) -> _File:
         spans = self._table.videos[key]
-        num_rows = len(rows)
         rows = sorted(
-            (row for row in rows if np.isfinite(spans.begin[row])), key=lambda r: spans.begin[r]
+            (row for row in all_rows if np.isfinite(spans.begin[row])),
+            key=lambda row: spans.begin[row],
         )
-        full = self._subject.root / findings.path
-        is_known = len(rows) == num_rows
-        if not full.is_file():
+        lengths = self._table.length[rows].tolist()
+        frames = _Frames(self._subject.root / path, self._info.fps, spans.begin[rows], lengths)
+        info = self._info.features[key].info if self._subject.decode else None
+        return _File(key, path, rows, len(rows) == len(all_rows), frames, info)
+
+    def _check_file(self, file: _File, seen: _Seen | DatasetCorruptError | None) -> None:
+        key, rows = file.key, file.rows
+        findings = self._subject.findings.about(file.path, feature=key)
+        if seen is None:
             findings.add(kinds.MISSING_FILE, 'The video is missing', expected='an MP4 file')
             return
-        try:
-            facts = video_facts(full)
-            lengths = self._table.length[rows].tolist()
-            frames = _Frames(full, facts, self._info.fps, spans.begin[rows], lengths)
-            if self._subject.decode:
-                camera = self._cameras[key]
-                histograms = frames.decode(camera if camera.is_known else None)
-            else:
-                frames.count()
-                histograms = {}
-        except DatasetCorruptError as error:
-            findings.add(kinds.UNREADABLE_VIDEO, 'The video cannot be read', error)
+        if isinstance(seen, DatasetCorruptError):
+            findings.add(kinds.UNREADABLE_VIDEO, 'The video cannot be read', seen)
             return
-        missing_bytes = bytes_missing(full)
-        if missing_bytes:
+        frames = seen.frames
+        if seen.missing_bytes:
             what = 'The file ends before its last part is complete'
-            findings.add(kinds.TRUNCATED_VIDEO, what, f'{missing_bytes} bytes missing')
-        self._check_facts(key, facts, len(frames.times), findings)
+            findings.add(kinds.TRUNCATED_VIDEO, what, f'{seen.missing_bytes} bytes missing')
+        self._check_facts(key, seen.facts, len(frames.times), findings)
         self._check_frames(key, rows, frames, findings)
         # Unknown spans or missing frames would make frames of other rows look surplus.
-        if is_known and self._result.present[key][rows].all():
+        if file.has_all_spans and self._result.present[key][rows].all():
             self._check_surplus(key, rows, frames, findings)
-        for number, histogram in histograms.items():
+        for number, histogram in seen.histograms.items():
             if self._result.present[key][rows[number]]:
                 put_histogram(self._result.moments[key], rows[number], histogram)
 
@@ -227,22 +227,17 @@ class _Frames:
     The frames of one file, and the episode to which each belongs.
 
     :param path: the file
-    :param facts: the properties that the file states
     :param fps: the frame rate of the dataset
     :param begins: the start of each episode in the file, in seconds, ascending
     :param lengths: the length of each episode, in rows
     """
 
-    def __init__(
-        self, path: Path, facts: VideoFacts, fps: float, begins: Floats, lengths: Sequence[int]
-    ) -> None:
-        self._path = path
-        self._stride = lattice_stride(facts.height, facts.width)
+    def __init__(self, path: Path, fps: float, begins: Floats, lengths: Sequence[int]) -> None:
+        self.path = path
         self._fps = fps
         # Half a period earlier, so that rounding never moves a frame to the previous episode.
         self._begins = begins - 0.5 / fps
         self._lengths = lengths
-        self._sampled = [_sampled(length) for length in lengths]
         self.times: Floats = np.zeros(0)
         self.num_broken = 0
 
@@ -260,38 +255,41 @@ class _Frames:
 
         :raise DatasetCorruptError: if the file cannot be read as a video
         """
-        self.times = packet_times(self._path)
+        self.times = packet_times(self.path)
 
-    def decode(self, camera: DecodedCamera | None) -> dict[int, Histogram]:
+    def decode(self, camera: DecodedCamera | None, stride: int) -> dict[int, Histogram]:
         """
         Find the frames by decoding them.
 
         :param camera: the camera that interprets the pixels; None if their meaning is unknown
+        :param stride: distance of the pixels that are counted, in both directions
         :return: per position of an episode in the file, the histogram of its sampled frames
         :raise DatasetCorruptError: if the file cannot be read as a video
         """
         times = []
         histograms: dict[int, Histogram] = {}
-        for frame in inspect_frames(self._path):
+        sampled = [_sampled(length) for length in self._lengths]
+        for frame in inspect_frames(self.path):
             if frame.frame is None:
                 self.num_broken += 1
                 continue
             times.append(frame.time_s)
-            if camera is not None:
-                self._count_levels(frame, camera, histograms)
+            if camera is not None and (place := self._place(frame, sampled)) is not None:
+                if place not in histograms:
+                    histograms[place] = camera.histogram()
+                histograms[place].push(camera.pixels(frame, stride))
         self.times = np.sort(np.array(times, dtype=np.float64))
         return histograms
 
-    def _count_levels(
-        self, frame: InspectedFrame, camera: DecodedCamera, histograms: dict[int, Histogram]
-    ) -> None:
+    def _place(
+        self, frame: InspectedFrame, sampled: Sequence[frozenset[int]]
+    ) -> int | None:
+        """Return the position of the frame's episode in the file; None if it is not sampled."""
         place = int(np.searchsorted(self._begins, frame.time_s, side='right')) - 1
-        if place >= 0:
-            number = int((frame.time_s - self._begins[place]) * self._fps)
-            if number in self._sampled[place]:
-                if place not in histograms:
-                    histograms[place] = camera.histogram()
-                histograms[place].push(camera.pixels(frame, self._stride))
+        if place < 0:
+            return None
+        number = int((frame.time_s - self._begins[place]) * self._fps)
+        return place if number in sampled[place] else None
 
 
 def _sampled(length: int) -> frozenset[int]:
@@ -300,3 +298,51 @@ def _sampled(length: int) -> frozenset[int]:
         return frozenset()
     chosen = np.linspace(0, length - 1, min(length, _SAMPLED_FRAMES)).round()
     return frozenset(chosen.astype(np.int64).tolist())
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a file holds; the numbers of histograms are positions of episodes in the file."""
+
+    facts: VideoFacts
+    frames: _Frames
+    histograms: dict[int, Histogram]
+    missing_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to check; ``info`` describes its camera, and is None if no frame is decoded."""
+
+    key: str
+    path: str
+    rows: list[int]
+    has_all_spans: bool
+    frames: _Frames
+    info: Mapping[str, object] | None
+
+    def task(self) -> Task[_Seen | DatasetCorruptError | None]:
+        path = self.frames.path
+        if not path.is_file():
+            return Task(str(path), _missing)
+        return Task(str(path), partial(_look, self.frames, self.info), path.stat().st_size)
+
+
+def _missing() -> None:
+    """Return what is seen of a missing file."""
+
+
+def _look(frames: _Frames, info: Mapping[str, object] | None) -> _Seen | DatasetCorruptError:
+    """Read a file; return the error if it cannot be read."""
+    histograms: dict[int, Histogram] = {}
+    try:
+        facts = video_facts(frames.path)
+        if info is None:
+            frames.count()
+        else:
+            camera = DecodedCamera(info)
+            stride = lattice_stride(facts.height, facts.width)
+            histograms = frames.decode(camera if camera.is_known else None, stride)
+    except DatasetCorruptError as error:
+        return error
+    return _Seen(facts, frames, histograms, bytes_missing(frames.path))

@@ -92,6 +92,10 @@ class Catalog:
         """Return the path of an MP4 file."""
         return self.root / file.path(VIDEO_PATH, video_key)
 
+    def without_episodes(self) -> Catalog:
+        """Return what the reading of rows needs, which is small when it is pickled."""
+        return Catalog(self.root, self.info, {}, self.tasks, None, ())
+
     def meta_table(self, file: FileIndex) -> pa.Table:
         """
         Return an episodes file with all its columns; the last file read stays in memory.
@@ -141,24 +145,27 @@ class Catalog:
         return statistics_in(table.slice(numbers.index(episode.episode_index), 1), keys)
 
 
-def read_catalog(root: Path) -> Catalog:
+def read_catalog(root: Path, index: EpisodeIndex | None = None) -> Catalog:
     """
     Read the metadata of a dataset, with its committed episodes only.
 
+    :param index: its episodes files, as they were read before; those that have changed are read
+        again
     :raise DatasetCorruptError: if a file is missing, cannot be read or contradicts another one
     :raise DatasetUnsupportedError: if the dataset has another version, storage or fractional fps
     :raise DatasetMismatchError: if the dataset has other path templates than LeRobot's
     :raise DatasetError: if the dataset holds a pipe, a socket or a device
     """
-    return _read_catalog(root)[0]
+    return _read_catalog(root, index)[0]
 
 
-def _read_catalog(root: Path) -> tuple[Catalog, EpisodeIndex]:
+def _read_catalog(root: Path, index: EpisodeIndex | None = None) -> tuple[Catalog, EpisodeIndex]:
     root = root.resolve()
     refuse_special_files(root)
     raw_info = parse_raw_info(info_content(root), root)
     info = info_of(raw_info, root)
-    index = EpisodeIndex(root, info)
+    if index is None or not index.is_of(info):
+        index = EpisodeIndex(root, info)
     by_file = index.rows(info)
     tasks = present_tasks(content_of(root, TASKS), root, info.total_tasks)
     episodes = committed_episodes(root, info, by_file)

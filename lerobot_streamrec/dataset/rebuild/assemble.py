@@ -60,6 +60,7 @@ from lerobot_streamrec.dataset.rebuild.pieces import Kept, places_of
 from lerobot_streamrec.dataset.rebuild.plan import Plan
 from lerobot_streamrec.errors import some_of
 from lerobot_streamrec.video.tools.encoding_jobs import WorkCounter
+from lerobot_streamrec.workers import HERE, Workers
 
 Progress = Callable[[int, int], None]
 """A callback that receives the number of bytes done and the total."""
@@ -141,6 +142,7 @@ def assemble_chosen(
     *,
     tables: Mapping[str, UnitedTable] = MappingProxyType({}),
     splits: object = None,
+    workers: Workers = HERE,
 ) -> list[str]:
     """
     Fill a tree with chosen episodes, and compute their new numbers and statistics.
@@ -148,6 +150,7 @@ def assemble_chosen(
     :param raw_info: new content of info.json; its counts are replaced
     :param tables: tables besides tasks.parquet to which rows refer, by the referring columns
     :param splits: splits that grow if the episodes are of several datasets; None: new ones
+    :param workers: they read and write the large files
     :return: one sentence for each inexact result
     :raise DatasetError: if a file cannot be read or written
     :raise VideoError: if a video cannot be read or written
@@ -157,8 +160,8 @@ def assemble_chosen(
     # Every data file is read twice: first for its statistics, then to copy its rows.
     to_read = sum(one.size_bytes for one in pieces)
     counter = WorkCounter(plan.size_bytes + to_read, progress)
-    statistics = new_statistics(plan.kept, pieces, tasks, counter.add)
-    _write_files(plan, tree, tasks, statistics, counter)
+    statistics = new_statistics(plan.kept, pieces, tasks, counter.add, workers)
+    _write_files(plan, tree, tasks, statistics, counter, workers=workers)
     tree.write(TASKS, tasks.table.as_bytes())
     for table in tables.values():
         tree.write(PurePosixPath(table.path), table.content)
@@ -190,16 +193,17 @@ def _write_files(
     statistics: NewStatistics,
     counter: WorkCounter,
     places_of_videos: Mapping[str, Mapping[Kept, VideoPlace]] = MappingProxyType({}),
+    workers: Workers = HERE,
 ) -> None:
     videos = {
         key: places_of_videos[key]
         if key in places_of_videos
-        else write_video_files(key, files, tree, plan.surveys, counter.add)
+        else write_video_files(key, files, tree, plan.surveys, counter.add, workers)
         for key, files in plan.videos.items()
     }
-    write_data_files(plan.data, tree, tasks, counter.add)
+    write_data_files(plan.data, tree, tasks, counter.add, workers=workers)
     places = NewPlaces(places_of(plan.data), places_of(plan.meta), videos, statistics)
-    write_meta_files(plan.meta, tree, places, counter.add)
+    write_meta_files(plan.meta, tree, places, counter.add, workers)
 
 
 def write_records(

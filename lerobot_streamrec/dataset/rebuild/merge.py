@@ -18,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 import time
 
 from lerobot_streamrec.dataset.about.card import refresh_card
 from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog, refuse_odd_dataset
+from lerobot_streamrec.dataset.format.episode_index import EpisodeIndex
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
 from lerobot_streamrec.dataset.format.layout import INFO, OWN, refuse_inside_dataset
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_chosen, Progress
@@ -41,6 +43,8 @@ from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
+from lerobot_streamrec.remote_files import registered
+from lerobot_streamrec.workers import HERE, Task, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,14 @@ class MergePlan:
         return (*self.info.remarks, *self.foreign.remarks, *self.files.remarks)
 
 
-def plan_merge(catalogs: Sequence[Catalog], *, pack: bool = True) -> MergePlan:
+def plan_merge(
+    catalogs: Sequence[Catalog], *, pack: bool = True, workers: Workers = HERE
+) -> MergePlan:
     """
     Plan a dataset that holds all episodes of the given datasets, in the given order.
 
     :param pack: True to join neighbouring files as far as they fit
+    :param workers: they read the videos
     :raise ConfigError: if no dataset has an episode
     :raise DatasetsDifferError: if the datasets are not of the same kind
     :raise DatasetCorruptError: if a file is missing or cannot be read
@@ -86,7 +93,7 @@ def plan_merge(catalogs: Sequence[Catalog], *, pack: bool = True) -> MergePlan:
         if column in tables
     }
     foreign = find_foreign_files(catalogs, united)
-    return MergePlan(make_plan(kept, pack=pack), info, tables, foreign)
+    return MergePlan(make_plan(kept, pack=pack, workers=workers), info, tables, foreign)
 
 
 def check_roots(out: Path, roots: Sequence[Path]) -> None:
@@ -116,6 +123,7 @@ def merge_datasets(
     *,
     progress: Progress | None = None,
     disk: Disk = DISK,
+    workers: Workers = HERE,
 ) -> Change:
     """
     Make a new dataset of all episodes of the given datasets, which stay as they are.
@@ -127,7 +135,9 @@ def merge_datasets(
     :param out: folder of the new dataset, which is empty or does not exist
     :param roots: folders of the datasets to merge
     :param progress: receives the number of bytes done and the total
-    :param disk: file operations, which tests replace
+    :param disk: file operations, which tests replace; other processes get a copy
+    :param workers: they read and write the files; the result is the same for all of them
+    :raise WorkerError: if a process dies again and again; nothing is left at ``out`` then
     :raise ConfigError: if a root is named twice, or there is nothing to merge
     :raise DatasetExistsError: if ``out`` is not empty, or lies in another dataset
     :raise DatasetLockedError: if one of the datasets is being written
@@ -136,16 +146,20 @@ def merge_datasets(
     """
     begin_s = time.monotonic()
     check_roots(out, roots)
-    for root in roots:
-        refuse_odd_dataset(root)
+    indices = _read_rows(roots, workers)
     with ExitStack() as stack:
         for root in roots:
             _keep_writers_out(root, stack)
-        catalogs = [read_catalog(root) for root in roots]
-        plan = plan_merge(catalogs)
+        catalogs = list(map(read_catalog, roots, indices))
+        plan = plan_merge(catalogs, workers=workers)
         with building(out, disk) as tree:
             remarks = assemble_chosen(
-                plan.files, tree, plan.info.content, progress, tables=plan.tables
+                plan.files,
+                tree,
+                plan.info.content,
+                progress,
+                tables=plan.tables,
+                workers=workers,
             )
             plan.foreign.copy(tree)
         refresh_card(Files(out))
@@ -186,6 +200,14 @@ def add_datasets(
         for source, relative in plan.foreign.copies:
             if relative.startswith(f'{ROBOT}/') and not (tree.folder / relative).exists():
                 tree.copy(source, relative)
+
+
+def _read_rows(roots: Sequence[Path], workers: Workers) -> list[EpisodeIndex]:
+    """Refuse datasets that cannot be merged; return their episodes files, as they were read."""
+    # Only this machine has the names of the files of datasets that lie elsewhere.
+    are_here = not any(root.resolve() in registered() for root in roots)
+    checks = [Task(f'the rows of {root}', partial(refuse_odd_dataset, root)) for root in roots]
+    return list((workers if are_here else HERE).run(checks))
 
 
 def _keep_writers_out(root: Path, stack: ExitStack) -> None:

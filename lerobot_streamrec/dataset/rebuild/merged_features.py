@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any
 
@@ -26,7 +26,7 @@ from lerobot_streamrec.dataset.format.info import is_own
 from lerobot_streamrec.dataset.format.info_rules import shown_value
 from lerobot_streamrec.dataset.format.tasks import TaskColumns, TaskTable
 from lerobot_streamrec.dataset.rebuild.foreign_files import Numbers, UnitedTable
-from lerobot_streamrec.dataset.rebuild.pieces import Kept
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, Piece, small_pieces
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError
 from lerobot_streamrec.video.codecs.depth_config import IS_DEPTH_MAP
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
@@ -49,6 +49,17 @@ class UnifiedTasks:
     table: TaskTable
     numbers: Mapping[Catalog, Numbers]
     others: Mapping[str, UnitedTable] = field(default_factory=dict)
+
+    def alone_with(self, pieces: Sequence[Piece]) -> tuple[Sequence[Piece], UnifiedTasks]:
+        """Return pieces and their tasks with catalogs that are small when they are pickled."""
+        alone = small_pieces(pieces)
+        small = {one.catalog: new.catalog for one, new in zip(pieces, alone, strict=True)}
+        others = {
+            column: replace(one, content=b'', numbers={small[c]: one.numbers[c] for c in small})
+            for column, one in self.others.items()
+        }
+        numbers = {small[one]: self.numbers[one] for one in small}
+        return alone, UnifiedTasks(TaskTable(), numbers, others)
 
     def keeps_numbers(self, episode: Kept) -> bool:
         """Return whether the task numbers and other table references of an episode stay."""

@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lerobot_streamrec.dataset.format.episode_table import (
@@ -34,6 +35,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece
 from lerobot_streamrec.errors import RebuildError
 from lerobot_streamrec.stats.feature_statistics import vector_statistics
+from lerobot_streamrec.workers import HERE, Task, Workers
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -79,7 +81,11 @@ class NewPlaces:
 
 
 def write_meta_files(
-    files: NewFiles, tree: NewTree, places: NewPlaces, on_bytes: Callable[[int], None]
+    files: NewFiles,
+    tree: NewTree,
+    places: NewPlaces,
+    on_bytes: Callable[[int], None],
+    workers: Workers = HERE,
 ) -> None:
     """
     Fill the episodes files of a new tree: link unchanged files, write the others.
@@ -94,7 +100,7 @@ def write_meta_files(
     columns, tables = _Columns(), {}
     for file, group in files.items():
         with _writing(tree.folder / file.path(EPISODES_PATH)):
-            tables[file] = _rows_of(group, columns, on_bytes)
+            tables[file] = _rows_of(group, columns, on_bytes, workers)
     schema = columns.schema()
     for file, group in files.items():
         target, table = file.path(EPISODES_PATH), tables.pop(file)
@@ -143,16 +149,40 @@ class _Columns:
 
 
 def _rows_of(
-    group: Sequence[Piece], columns: _Columns, on_bytes: Callable[[int], None]
+    group: Sequence[Piece], columns: _Columns, on_bytes: Callable[[int], None], workers: Workers
 ) -> pa.Table:
     """Return the rows of a new file's episodes as they are, in the columns of the old files."""
+    batches = [group[at : at + _PIECES_AT_ONCE] for at in range(0, len(group), _PIECES_AT_ONCE)]
+    sizes = [sum(one.size_bytes for one in pieces) for pieces in batches]
+    todo = [
+        Task(
+            f'the rows of {pieces[0].path}',
+            partial(_read_all, [(one.path, _indices(one)) for one in pieces]),
+            size,
+        )
+        for pieces, size in zip(batches, sizes, strict=True)
+    ]
     tables = []
-    with ThreadPoolExecutor(_THREADS, 'episodes-files') as threads:
-        for begin in range(0, len(group), _PIECES_AT_ONCE):
-            pieces = group[begin : begin + _PIECES_AT_ONCE]
-            tables.append(_joined([columns.add(one) for one in threads.map(_read, pieces)]))
-            on_bytes(sum(one.size_bytes for one in pieces))
+    for size, read in zip(sizes, workers.run(todo), strict=True):
+        tables.append(_joined([columns.add(one) for one in read]))
+        on_bytes(size)
     return _joined(tables)
+
+
+def _indices(piece: Piece) -> list[int]:
+    return [one.source.episode_index for one in piece.episodes]
+
+
+def _read_all(files: Sequence[tuple[Path, list[int]]]) -> list[pa.Table]:
+    """Return the rows of files; neighbours with the same columns are one table."""
+    alike: list[list[pa.Table]] = []
+    with ThreadPoolExecutor(_THREADS, 'episodes-files') as threads:
+        for table in threads.map(lambda one: _read(*one), files):
+            if alike and table.schema.equals(alike[-1][0].schema):
+                alike[-1].append(table)
+            else:
+                alike.append([table])
+    return [_joined(tables) for tables in alike]
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:
@@ -160,10 +190,9 @@ def _joined(tables: Sequence[pa.Table]) -> pa.Table:
     return pa.concat_tables(tables, promote_options='default').combine_chunks()
 
 
-def _read(piece: Piece) -> pa.Table:
-    table = read_parquet(piece.path)
+def _read(path: Path, wanted: list[int]) -> pa.Table:
+    table = read_parquet(path)
     indices = table.column('episode_index').to_pylist()
-    wanted = [one.source.episode_index for one in piece.episodes]
     if indices != wanted:
         at_index = {index: at for at, index in enumerate(indices)}
         table = table.take([at_index[index] for index in wanted])

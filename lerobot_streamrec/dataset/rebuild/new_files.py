@@ -17,8 +17,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, ExitStack, suppress
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+import socket
+from typing import Generic, TypeVar
+import uuid
 
 from lerobot_streamrec.dataset.format.episode_table import VideoPlace
 from lerobot_streamrec.dataset.format.files import DatasetLock
@@ -40,15 +44,24 @@ from lerobot_streamrec.dataset.rebuild.exchange import (
     throw_away,
 )
 from lerobot_streamrec.dataset.rebuild.merged_features import UnifiedTasks
-from lerobot_streamrec.dataset.rebuild.new_tree import Disk, NewTree
+from lerobot_streamrec.dataset.rebuild.new_tree import Disk, explaining, NewTree
 from lerobot_streamrec.dataset.rebuild.pieces import Kept, NewFiles, Piece, VideoSurveys
-from lerobot_streamrec.errors import DatasetCorruptError, RebuildError, StreamrecError, VideoError
+from lerobot_streamrec.errors import (
+    DatasetCorruptError,
+    RebuildError,
+    StreamrecError,
+    VideoError,
+    WorkerError,
+)
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.remote_files import readable
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
+from lerobot_streamrec.workers import HERE, Task, Workers
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+T = TypeVar('T')
 
 _LOCKED = frozenset({LOCK.name, OWNER.name})
 
@@ -103,6 +116,85 @@ def _cannot(root: Path, error: OSError) -> RebuildError:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class NewFile(Generic[T]):
+    """
+    A file that a task makes.
+
+    :param relative: path of the file below the root
+    :param write: function that writes the file to a path; see ``Task.work``
+    :param size_bytes: bytes that it reads
+    :param source: the file to link in place of writing one; None to call ``write``
+    """
+
+    relative: PurePosixPath
+    write: Callable[[Path], T]
+    size_bytes: int
+    source: Path | None = None
+
+
+def make_files(
+    tree: NewTree, files: Sequence[NewFile[T]], workers: Workers
+) -> Iterator[T | None]:
+    """
+    Make files of a tree; yield what each ``write`` returned, in order, or None for a link.
+
+    Other processes write into a folder whose name is new, and the files are moved from there. So
+    a process that outlives its command never writes into the tree of the next one.
+
+    :raise RebuildError: if a file cannot be written
+    :raise WorkerError: if a process does not see the folder, or dies again and again
+    """
+    if not workers.is_elsewhere:
+        for one in files:
+            yield _make_here(tree, one)
+        return
+    folder = OWN / f'work-{uuid.uuid4().hex}'
+    aside = tree.place(folder / 'x').parent
+    names = [f'{number}{one.relative.suffix}' for number, one in enumerate(files)]
+    tasks = [
+        Task(str(one.relative), partial(_make_aside, one, aside / name, tree.disk), one.size_bytes)
+        for one, name in zip(files, names, strict=True)
+    ]
+    for one, name, made in zip(files, names, workers.run(tasks), strict=True):
+        target = tree.place(one.relative)
+        with explaining(target):
+            (aside / name).rename(target)
+        if one.source is not None:
+            tree.sources[str(one.relative)] = one.source
+        yield made
+    tree.disk.remove_tree(aside)
+
+
+def _make_here(tree: NewTree, file: NewFile[T]) -> T | None:
+    if file.source is not None:
+        tree.link(file.source, file.relative)
+        return None
+    path = tree.place(file.relative)
+    made = file.write(path)
+    tree.settle(path)
+    return made
+
+
+def _make_aside(file: NewFile[T], target: Path, disk: Disk) -> T | None:
+    """Make a file under a name of its own first, since a lost task may still run elsewhere."""
+    aside, made = target.parent, None
+    if not aside.is_dir():
+        raise WorkerError(
+            f'{aside} does not exist on {socket.gethostname()}: all hosts of a cluster need the '
+            f'folder {aside.parents[2]}, mounted at the same path'
+        )
+    path = aside / f'{uuid.uuid4().hex}.{target.name}'
+    with explaining(path):
+        if file.source is not None:
+            disk.link(file.source, path)
+        else:
+            made = file.write(path)
+            disk.settle(path)
+        path.replace(target)
+    return made
+
+
 OnBytes = Callable[[int], None]
 RowsOf = Callable[[Piece, list[str] | None], Iterator[tuple[Kept, pa.Table]]]
 """A function that reads the given columns (None: all) of a data file, episode by episode."""
@@ -134,6 +226,7 @@ def write_data_files(
     tasks: UnifiedTasks,
     on_bytes: OnBytes,
     read: RowsOf = rows_of,
+    workers: Workers = HERE,
 ) -> None:
     """
     Fill the data files of a new tree: link files in which no number changes, write the others.
@@ -141,29 +234,42 @@ def write_data_files(
     :param files: pieces of each file
     :param on_bytes: receives the number of bytes processed at each step
     :param read: function that reads the files that are not linked
+    :param workers: they make one file each
     :raise DatasetCorruptError: if rows are missing
     :raise RebuildError: if a file cannot be written
     """
-    for file, group in files.items():
-        target = file.path(DATA_PATH)
-        if len(group) == 1 and _is_unchanged(group[0], tasks):
-            tree.link(group[0].path, target)
-            on_bytes(group[0].size_bytes)
-            continue
-        path = tree.place(target)
-        try:
-            with ExitStack() as stack:
-                writer: pq.ParquetWriter | None = None
-                for piece in group:
-                    for episode, rows in read(piece, None):
-                        if writer is None:
-                            writer = stack.enter_context(_writer_like(piece, path, rows.schema))
-                        new = _renumbered(episode, rows, tasks)
-                        writer.write_table(new.cast(writer.schema), row_group_size=len(new))
-                    on_bytes(piece.size_bytes)
-        except (pa.ArrowException, OSError) as error:
-            raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
-        tree.settle(path)
+    made = [
+        NewFile(
+            file.path(DATA_PATH),
+            partial(_write_rows, *_task_of(group, tasks, workers), read),
+            sum(one.size_bytes for one in group),
+            group[0].path if len(group) == 1 and _is_unchanged(group[0], tasks) else None,
+        )
+        for file, group in files.items()
+    ]
+    for one, _ in zip(made, make_files(tree, made, workers), strict=True):
+        on_bytes(one.size_bytes)
+
+
+def _task_of(
+    group: Sequence[Piece], tasks: UnifiedTasks, workers: Workers
+) -> tuple[Sequence[Piece], UnifiedTasks]:
+    return tasks.alone_with(group) if workers.is_elsewhere else (group, tasks)
+
+
+def _write_rows(group: Sequence[Piece], tasks: UnifiedTasks, read: RowsOf, path: Path) -> None:
+    """Write the rows of a data file, with their new numbers."""
+    try:
+        with ExitStack() as stack:
+            writer: pq.ParquetWriter | None = None
+            for piece in group:
+                for episode, rows in read(piece, None):
+                    if writer is None:
+                        writer = stack.enter_context(_writer_like(piece, path, rows.schema))
+                    new = _renumbered(episode, rows, tasks)
+                    writer.write_table(new.cast(writer.schema), row_group_size=len(new))
+    except (pa.ArrowException, OSError) as error:
+        raise RebuildError(f'cannot write {path}: {error}. Nothing has changed.') from error
 
 
 def _is_unchanged(piece: Piece, tasks: UnifiedTasks) -> bool:
@@ -206,6 +312,7 @@ def write_video_files(
     tree: NewTree,
     surveys: VideoSurveys,
     on_bytes: OnBytes,
+    workers: Workers = HERE,
 ) -> Places:
     """
     Fill the video files of one camera in a new tree.
@@ -216,25 +323,25 @@ def write_video_files(
     :param files: pieces of each file
     :param surveys: surveys of the videos
     :param on_bytes: receives the number of bytes processed at each step
+    :param workers: they make one file each
     :return: the place of each episode
     :raise RebuildError: if a file cannot be linked or copied
     :raise VideoError: if a file cannot be read or written
     """
     places: Places = {}
+    made: list[NewFile[int | None]] = []
     for file, group in files.items():
-        target = file.path(VIDEO_PATH, video_key)
         segments = _segments(video_key, group, surveys)
-        if segments is None:
-            (piece,) = group
-            tree.link(piece.path, target)
-            for one in piece.episodes:
+        linked = group[0].path if segments is None else None
+        if linked:
+            for one in group[0].episodes:
                 places[one] = replace(one.source.videos[video_key], file=file)
-            on_bytes(piece.size_bytes)
         else:
-            path = tree.place(target)
-            concatenate(segments, path, on_bytes)
-            tree.settle(path)
             places.update(one_after_another(group, file))
+        write, size = partial(concatenate, segments or ()), sum(one.size_bytes for one in group)
+        made.append(NewFile(file.path(VIDEO_PATH, video_key), write, size, linked))
+    for new, _ in zip(made, make_files(tree, made, workers), strict=True):
+        on_bytes(new.size_bytes)
     return places
 
 

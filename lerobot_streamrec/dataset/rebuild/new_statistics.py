@@ -52,6 +52,7 @@ from lerobot_streamrec.stats.feature_statistics import (
     total_of,
     vector_statistics,
 )
+from lerobot_streamrec.workers import HERE, Task, Workers
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -128,6 +129,8 @@ _NO_STATISTICS = {'string', 'language'}
 
 # Merging distributions costs the same for few rows as for many, so rows are merged in batches.
 _ROWS_AT_ONCE = 50_000
+# Small files take longer to open than to add up.
+_FILES_AT_ONCE = 200
 
 
 @dataclass(slots=True)
@@ -155,25 +158,37 @@ def new_statistics(
     pieces: Sequence[Piece],
     tasks: UnifiedTasks,
     on_bytes: Callable[[int], None],
+    workers: Workers = HERE,
 ) -> NewStatistics:
     """
     Compute the statistics of a new dataset.
 
+    Sums are added up in batches of files that the plan alone decides about, so that the result
+    is the same to the last bit for any number of workers.
+
     :param kept: episodes of the new dataset
     :param pieces: pieces of the data files that hold their rows
     :param on_bytes: receives the number of bytes read at each step
+    :param workers: they read one batch of files each
     :raise DatasetCorruptError: if rows are missing or cannot be read
     """
     specs = kept[0].catalog.info.features
     found = NewStatistics()
-    sums = Sums(specs)
-    for piece in pieces:
-        for episode, rows in rows_of(piece, [*sums.specs]):
-            new = tasks.renumbered(episode, rows)
-            if not (episode.is_at_its_place and tasks.keeps_numbers(episode)):
-                found.numbers[episode] = new
-            sums.add(episode_values(episode, rows, new, sums.specs), len(rows))
-        on_bytes(piece.size_bytes)
+    sums, batches = Sums(specs), _batches(pieces)
+    sizes = [sum(one.size_bytes for one in batch) for batch in batches]
+    work = [
+        partial(_added_up, *(tasks.alone_with(batch) if workers.is_elsewhere else (batch, tasks)))
+        for batch in batches
+    ]
+    todo = [
+        Task(f'the statistics of {batch[0].path}', partial(one, specs), size)
+        for batch, one, size in zip(batches, work, sizes, strict=True)
+    ]
+    for batch, size, (added, changed) in zip(batches, sizes, workers.run(todo), strict=True):
+        sums.add_sums(added)
+        episodes = [one for piece in batch for one in piece.episodes]
+        found.numbers.update({episodes[at]: new for at, new in changed.items()})
+        on_bytes(size)
     numbers = sums.finish()
     found.pictures = counted_again(kept, found.remarks)
     features = {}
@@ -187,6 +202,35 @@ def new_statistics(
                 found.counted_in_rows.add(key)
     found.features = features
     return found
+
+
+def _batches(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Return the files whose rows are added up before they are added to those of the others."""
+    batches: list[list[Piece]] = []
+    num_rows = 0
+    for piece in pieces:
+        if not batches or num_rows >= _ROWS_AT_ONCE or len(batches[-1]) == _FILES_AT_ONCE:
+            batches.append([])
+            num_rows = 0
+        batches[-1].append(piece)
+        num_rows += sum(one.source.length for one in piece.episodes)
+    return batches
+
+
+def _added_up(
+    pieces: Sequence[Piece], tasks: UnifiedTasks, specs: Mapping[str, FeatureSpec]
+) -> tuple[Sums, dict[int, dict[str, Numbers]]]:
+    """Return the sums of files, and the new numbers of the episodes in which they change."""
+    sums, changed, number = Sums(specs), {}, 0
+    for piece in pieces:
+        for episode, rows in rows_of(piece, [*sums.specs]):
+            new = tasks.renumbered(episode, rows)
+            if not (episode.is_at_its_place and tasks.keeps_numbers(episode)):
+                changed[number] = new
+            sums.add(episode_values(episode, rows, new, sums.specs), len(rows))
+            number += 1
+    sums.finish()
+    return sums, changed
 
 
 def episode_values(
@@ -240,6 +284,11 @@ class Sums:
         self._num_waiting += num_rows
         if self._num_waiting >= _ROWS_AT_ONCE:
             self._flush()
+
+    def add_sums(self, other: Sums) -> None:
+        """Add sums that are finished."""
+        self._totals = merged_statistics(self._totals, other._totals)
+        self._not_finite |= other._not_finite
 
     def finish(self) -> dict[str, FeatureStatistics]:
         """Return the statistics of all features whose numbers are finite."""

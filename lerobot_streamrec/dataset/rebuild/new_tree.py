@@ -215,7 +215,7 @@ class NewTree:
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self.folder = folder
-        self._disk = disk
+        self.disk = disk
         self._folders: set[Path] = set()
         self.sources: dict[str, Path] = {}
         """The source file of each linked file, by its path below the folder."""
@@ -227,11 +227,11 @@ class NewTree:
         :raise RebuildError: if it cannot be read or the disk is full
         """
         target = self.place(relative)
-        with self._explaining(target):
+        with explaining(target):
             if source.is_symlink() and source.is_dir():
                 target.symlink_to(source.readlink())
             else:
-                self._disk.link(source, target, or_copy=or_copy)
+                self.disk.link(source, target, or_copy=or_copy)
         self.sources[str(relative)] = source
 
     def copy(self, source: Path, relative: PurePosixPath | str) -> None:
@@ -241,8 +241,8 @@ class NewTree:
         :raise RebuildError: if it cannot be read or the disk is full
         """
         target = self.place(relative)
-        with self._explaining(target):
-            self._disk.copy(source, target)
+        with explaining(target):
+            self.disk.copy(source, target)
 
     def write(self, relative: PurePosixPath, content: bytes) -> None:
         """
@@ -251,32 +251,34 @@ class NewTree:
         :raise RebuildError: if the disk is full
         """
         target = self.place(relative)
-        with self._explaining(target):
-            self._disk.write(target, content)
+        with explaining(target):
+            self.disk.write(target, content)
 
     def place(self, relative: PurePosixPath | str) -> Path:
         """Create the folder for a file that the caller writes and then passes to ``settle``."""
         path = self.folder / relative
         if path.parent not in self._folders:
-            with self._explaining(path.parent):
-                self._disk.make_folder(path.parent)
+            with explaining(path.parent):
+                self.disk.make_folder(path.parent)
             self._folders.add(path.parent)
         return path
 
     def settle(self, path: Path) -> None:
         """Sync a file that the caller has written to the disk."""
-        with self._explaining(path):
-            self._disk.settle(path)
+        with explaining(path):
+            self.disk.settle(path)
 
-    @contextmanager
-    def _explaining(self, path: Path) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise RebuildError(
-                f'cannot write {path}: {error.strerror or error}. Nothing has changed; check that '
-                'the folder is writable and that the disk has room.'
-            ) from error
+
+@contextmanager
+def explaining(path: Path) -> Iterator[None]:
+    """Raise a RebuildError that names the file in place of an OSError in the block."""
+    try:
+        yield
+    except OSError as error:
+        raise RebuildError(
+            f'cannot write {path}: {error.strerror or error}. Nothing has changed; check that '
+            'the folder is writable and that the disk has room.'
+        ) from error
 
 
 def carry_over(root: Path, tree: NewTree, left_out: Collection[str] = ()) -> None:

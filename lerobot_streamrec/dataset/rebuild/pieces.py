@@ -36,8 +36,8 @@ from lerobot_streamrec.video.mp4.packet_index import (
     survey_video,
     VideoSurvey,
 )
+from lerobot_streamrec.workers import in_batches, Workers
 
-# Reading a small file whole takes less time than opening it twice.
 _SMALL_BYTES = 4 << 20
 
 
@@ -108,9 +108,24 @@ class Piece:
         return self.episodes[0].catalog
 
     @property
+    def is_small(self) -> bool:
+        """Whether it takes less time to read the file whole than to open it twice."""
+        return self.size_bytes <= _SMALL_BYTES
+
+    @property
     def seconds(self) -> float:
         """The total duration of the episodes."""
         return sum(one.source.length for one in self.episodes) / self.catalog.info.fps
+
+
+def small_pieces(pieces: Sequence[Piece]) -> list[Piece]:
+    """Return pieces with catalogs that hold no other episode, which are small when pickled."""
+    small = {one.catalog: one.catalog.without_episodes() for one in pieces}
+
+    def with_small(episode: Kept) -> Kept:
+        return replace(episode, catalog=small[episode.catalog])
+
+    return [replace(one, episodes=tuple(map(with_small, one.episodes))) for one in pieces]
 
 
 NewFiles = Mapping[FileIndex, Sequence[Piece]]
@@ -224,6 +239,13 @@ class VideoSurveys:
     _known: dict[Path, VideoSurvey | str] = field(default_factory=dict)
     _traits: dict[Path, dict[str, object]] = field(default_factory=dict)
 
+    def read_ahead(self, pieces: Sequence[Piece], workers: Workers) -> None:
+        """Survey the small videos of a plan that joins files, which needs all of their surveys."""
+        asked = [(one.path, one.catalog.info.fps) for one in pieces if one.is_small]
+        asked = [one for one in asked if one[0] not in self._known]
+        for one, found in in_batches('surveys', _surveyed, asked, workers):
+            self._known[one[0]] = found
+
     def segments(self, video_key: str, piece: Piece) -> list[Segment]:
         """
         Return the segments of the video that hold the frames of a piece's episodes.
@@ -259,7 +281,7 @@ class VideoSurveys:
         return True
 
     def _traits_of(self, piece: Piece) -> dict[str, object]:
-        if piece.size_bytes <= _SMALL_BYTES:
+        if piece.is_small:
             with suppress(VideoError):
                 return self.survey(piece.path, piece.catalog.info.fps).traits
         if piece.path not in self._traits:
@@ -274,11 +296,20 @@ class VideoSurveys:
         """
         known = self._known.get(path)
         if known is None:
-            try:
-                known = survey_video(path, fps, to_first_error=self.to_first_error)
-            except VideoError as error:
-                known = str(error)
+            known = _survey(path, fps, to_first_error=self.to_first_error)
             self._known[path] = known
         if isinstance(known, str):
             raise VideoError(known)
         return known
+
+
+def _survey(path: Path, fps: int, *, to_first_error: bool = False) -> VideoSurvey | str:
+    """Return the survey of a video, or the reason why there is none."""
+    try:
+        return survey_video(path, fps, to_first_error=to_first_error)
+    except VideoError as error:
+        return str(error)
+
+
+def _surveyed(asked: Sequence[tuple[Path, int]]) -> list[VideoSurvey | str]:
+    return [_survey(path, fps) for path, fps in asked]

@@ -51,6 +51,7 @@ from lerobot_streamrec.dataset.rebuild.pieces import (
 )
 from lerobot_streamrec.errors import DatasetCorruptError, RebuildError
 from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.workers import HERE, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class Plan:
         return self.surveys.remarks
 
 
-def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
+def make_plan(kept: tuple[Kept, ...], *, pack: bool, workers: Workers = HERE) -> Plan:
     """
     Plan the files of a new dataset, without changing anything.
 
@@ -232,6 +233,7 @@ def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
         dataset sets the limits of file sizes
     :param pack: True to join neighbouring files as far as they fit; False to make one new file
         from each old one
+    :param workers: they read the old files
     :raise DatasetCorruptError: if a file is missing or cannot be read
     """
     first = kept[0].catalog
@@ -254,6 +256,8 @@ def make_plan(kept: tuple[Kept, ...], *, pack: bool) -> Plan:
     for key in first.info.video_keys:
         pieces = pieces_of(kept, partial(_video_file, key), VIDEO_PATH, key)
         can_join = partial(surveys.can_join, key)
+        if pack and workers.is_elsewhere:
+            surveys.read_ahead(pieces, workers)
         videos[key] = new_files(pieces, can_join, first.video_limit_bytes, MAX_VIDEO_S)
     return Plan(
         kept=kept,

@@ -20,7 +20,7 @@ Each episode is encoded by itself, then the episodes of a file are joined.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from fractions import Fraction
 from functools import partial
@@ -33,21 +33,28 @@ from lerobot_streamrec.dataset.format.catalog import Catalog, read_catalog
 from lerobot_streamrec.dataset.format.layout import FileIndex, INFO, VIDEO_PATH
 from lerobot_streamrec.dataset.rebuild.assemble import assemble_same, NewVideos
 from lerobot_streamrec.dataset.rebuild.exchange import rebuilding
-from lerobot_streamrec.dataset.rebuild.new_files import one_after_another, Places
+from lerobot_streamrec.dataset.rebuild.new_files import (
+    make_files,
+    NewFile,
+    one_after_another,
+    Places,
+)
 from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk, NewTree
-from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece
+from lerobot_streamrec.dataset.rebuild.pieces import Kept, kept_episodes, Piece, small_pieces
 from lerobot_streamrec.dataset.rebuild.plan import Change, changing, make_plan, measured, Plan
 from lerobot_streamrec.dataset.rebuild.played_episode import video_key_of
 from lerobot_streamrec.errors import ConfigError, UnusableDatasetError, VideoError
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.depth_config import is_depth, IS_DEPTH_MAP, keeps_codes
+from lerobot_streamrec.video.codecs.scheduling import give_way
 from lerobot_streamrec.video.codecs.settings_check import COLOUR_CHANNELS, DEPTH_CHANNELS
 from lerobot_streamrec.video.mp4.concat import concatenate, Segment
 from lerobot_streamrec.video.mp4.damage_scan import video_facts
 from lerobot_streamrec.video.mp4.packet_index import survey_video
 from lerobot_streamrec.video.mp4.video_info import probe_video
 from lerobot_streamrec.video.tools.encoding_jobs import (
+    num_workers,
     Progress,
     run_encoding_jobs,
     with_shared_cores,
@@ -56,6 +63,7 @@ from lerobot_streamrec.video.tools.encoding_jobs import (
 from lerobot_streamrec.video.tools.reencode import encode_span, unsuitable
 from lerobot_streamrec.video.trials.auto_select import check_at_size
 from lerobot_streamrec.video.trials.software_probe import check_picture_size
+from lerobot_streamrec.workers import InProcess, Workers
 
 _RECORD_KEY = 'encoded_again'
 # The settings that the record keeps, to tell how the frames were encoded before.
@@ -143,6 +151,7 @@ def reencode_dataset(
     progress: Progress | None = None,
     cancel: threading.Event | None = None,
     disk: Disk = DISK,
+    workers: Workers | None = None,
 ) -> Change:
     """
     Encode cameras of a dataset again, under its lock; an interruption leaves the dataset whole.
@@ -151,7 +160,7 @@ def reencode_dataset(
     describe the original images before any codec, and policies normalise their input by them.
     Statistics of decoded frames would include the errors of both codecs.
 
-    Several files are encoded at once, on all cores; each episode begins with a key frame.
+    Several files are encoded at once; each episode begins with a key frame.
 
     :param root: the dataset's folder
     :param config: encoder settings
@@ -159,6 +168,9 @@ def reencode_dataset(
     :param progress: receives the number of frames done and the total, on any thread
     :param cancel: an event that another thread sets to stop the work
     :param disk: file operations, which tests replace
+    :param workers: they encode one file each, and ``cancel`` does not reach other processes; None:
+        threads on all cores
+    :raise WorkerError: if a process dies again and again; the dataset is unchanged then
     :raise ConfigError: if a setting or a camera cannot be used
     :raise InterruptedWorkError: if ``cancel`` was set; the dataset is unchanged then
     :raise DatasetError: if the dataset cannot be re-encoded; it is unchanged then
@@ -174,7 +186,12 @@ def reencode_dataset(
         with rebuilding(locked, disk) as tree:
             jobs = list(plan.jobs())
             places = write_encoded_files(
-                jobs, tree, config, progress=progress, cancel=cancel or threading.Event()
+                jobs,
+                tree,
+                config,
+                progress=progress,
+                cancel=cancel or threading.Event(),
+                workers=workers or InProcess(num_workers(len(jobs))),
             )
             first_files = {one.video_key: tree.folder / one.relative for one in reversed(jobs)}
             infos = {key: _info_of(plan, key, first_files[key]) for key in plan.cameras}
@@ -261,6 +278,10 @@ class EncodingJob:
     piece: Piece
     file: FileIndex
 
+    def small(self) -> EncodingJob:
+        """Return a job that is small when it is pickled."""
+        return replace(self, piece=small_pieces([self.piece])[0])
+
     @property
     def relative(self) -> PurePosixPath:
         """The path of the new file below the root."""
@@ -274,6 +295,7 @@ def write_encoded_files(
     *,
     progress: Progress | None,
     cancel: threading.Event,
+    workers: Workers,
 ) -> dict[str, Places]:
     """
     Encode videos of a dataset into a new tree, several of them at once.
@@ -281,6 +303,7 @@ def write_encoded_files(
     :param config: encoder settings that passed ``check_encoder``
     :param progress: receives the number of frames done and the total
     :param cancel: an event that another thread sets to stop the work
+    :param workers: they encode one file each
     :return: the place of each episode, per video key
     :raise InterruptedWorkError: if ``cancel`` was set
     :raise RebuildError: if a file cannot be written
@@ -289,19 +312,32 @@ def write_encoded_files(
     lengths = [one.source.length for job in jobs for one in job.piece.episodes]
     counter = WorkCounter(sum(lengths), progress)
     settings = with_shared_cores(config, len(jobs))
-    targets = [tree.place(job.relative) for job in jobs]
-    run_encoding_jobs(
-        [
+    if isinstance(workers, InProcess):
+        targets = [tree.place(job.relative) for job in jobs]
+        write = [
             partial(_write_file, job, target, settings, counter.add, cancel)
             for job, target in zip(jobs, targets, strict=True)
-        ],
-        cancel,
-    )
+        ]
+        run_encoding_jobs(write, cancel, workers.num_threads)
+        for target in targets:
+            tree.settle(target)
+    else:
+        files = [
+            NewFile(one.relative, partial(_write_alone, one.small(), settings), 0) for one in jobs
+        ]
+        for num_frames in make_files(tree, files, workers):
+            counter.add(num_frames or 0)
     places: dict[str, Places] = {}
-    for job, target in zip(jobs, targets, strict=True):
-        tree.settle(target)
+    for job in jobs:
         places.setdefault(job.video_key, {}).update(one_after_another([job.piece], job.file))
     return places
+
+
+def _write_alone(job: EncodingJob, config: EncoderConfig, target: Path) -> int:
+    """Encode the episodes of a file in a process of its own; return the number of frames."""
+    give_way()
+    _write_file(job, target, config, lambda: None, threading.Event())
+    return sum(one.source.length for one in job.piece.episodes)
 
 
 def _write_file(

@@ -67,7 +67,9 @@ def with_shared_cores(config: EncoderConfig, num_jobs: int) -> EncoderConfig:
 
 
 def run_encoding_jobs(
-    jobs: Sequence[Callable[[], _Result]], cancel: threading.Event
+    jobs: Sequence[Callable[[], _Result]],
+    cancel: threading.Event,
+    num_threads: int | None = None,
 ) -> list[_Result]:
     """
     Run jobs in threads that give up real-time priority and lower their ordinary priority.
@@ -76,10 +78,11 @@ def run_encoding_jobs(
 
     :param jobs: functions that check ``cancel`` now and then
     :param cancel: event that is set to end all jobs
+    :param num_threads: number of jobs at once; None: as many as there are cores
     :return: results of the jobs, in order
     :raise Exception: the error of the job that failed first
     """
-    with ThreadPoolExecutor(num_workers(len(jobs)), THREAD_NAME, give_way) as pool:
+    with ThreadPoolExecutor(num_threads or num_workers(len(jobs)), THREAD_NAME, give_way) as pool:
         futures = [pool.submit(job) for job in jobs]
         try:
             done, _ = wait(futures, return_when=FIRST_EXCEPTION)
