@@ -57,6 +57,7 @@ class Heard:
     :param num_missing: number of missing messages, inferred from the stamps of those that arrived
     :param num_zero: number of messages with a stamp of zero
     :param delay_s: median of receipt time minus header stamp, in seconds; None without stamps
+    :param min_delay_s: minimum of receipt time minus header stamp, in seconds; None without stamps
     :param max_delay_s: maximum of receipt time minus header stamp, in seconds; None without stamps
     :param num_lost: number of messages that the middleware reports as lost
     """
@@ -66,6 +67,7 @@ class Heard:
     num_missing: int = 0
     num_zero: int = 0
     delay_s: float | None = None
+    min_delay_s: float | None = None
     max_delay_s: float | None = None
     num_lost: int = 0
 
@@ -151,6 +153,7 @@ class Arrivals:
             num_missing=self._gaps.num_missing,
             num_zero=self._num_zero,
             delay_s=median(delays_ns) / NS_PER_S if delays_ns else None,
+            min_delay_s=min(delays_ns) / NS_PER_S if delays_ns else None,
             max_delay_s=max(delays_ns) / NS_PER_S if delays_ns else None,
             num_lost=self._num_lost,
         )
