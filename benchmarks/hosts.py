@@ -15,7 +15,7 @@
 What arrives of a camera on another host: raw pictures, JPEGs, and packets of `camera_packets`.
 
 ``python -m benchmarks.hosts`` measures all three over the cable of two_hosts.py, each with the
-settings of Fast DDS and with config/fastdds_network.xml, and prints a table. Needs root.
+settings of Fast DDS and with the profiles of config/ for other hosts. Needs root.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import argparse
 import array
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 import json
 import os
 from pathlib import Path
@@ -51,7 +52,11 @@ from std_msgs.msg import Header
 from benchmarks.machine import this_machine
 from benchmarks.two_hosts import CAMERA, RECORDER, TwoHosts, why_not
 
-PROFILE = CHECKOUT / 'config' / 'fastdds_network.xml'
+NETWORK = CHECKOUT / 'config' / 'fastdds_network.xml'
+# Kilted's rclpy is 9, and its Fast DDS is 3.
+_FAST_DDS = 3 if int(version('rclpy').partition('.')[0]) >= 9 else 2
+PROFILE = CHECKOUT / 'config' / f'fastdds_hosts_{_FAST_DDS}.xml'
+"""The profile for other hosts that the installed Fast DDS reads."""
 BASE = '/front/image_raw'
 TOPICS = {
     'raw': (BASE, RAW_TYPE),
@@ -154,12 +159,18 @@ def _wait_for(condition: Any, what: str) -> None:
 
 
 def measure(
-    kind: str, profile: Path | None, seconds: float, *, is_reliable: bool
+    kind: str,
+    profile: Path | None,
+    seconds: float,
+    *,
+    is_reliable: bool,
+    loss: float,
+    delay_s: float,
 ) -> dict[str, Any]:
     """Return what arrived of the pictures of one camera."""
     around, python = environment(profile), [sys.executable, '-m', 'benchmarks.hosts']
     quality = ['--best-effort'] if not is_reliable else []
-    with TwoHosts() as hosts:
+    with TwoHosts(loss=loss, delay_s=delay_s) as hosts:
         receiver = hosts.start(
             RECORDER, [*python, 'receive', kind, *quality], around, stdout=subprocess.PIPE
         )
@@ -215,7 +226,8 @@ def main() -> int:
     parser.add_argument('kind', nargs='?', choices=tuple(TOPICS))
     parser.add_argument('--seconds', type=float, default=15.0)
     parser.add_argument('--best-effort', action='store_true')
-    parser.add_argument('--profile', type=Path, default=PROFILE, help='of Fast DDS')
+    parser.add_argument('--loss', type=float, default=0.01, help='share of the frames')
+    parser.add_argument('--delay', type=float, default=0.02, help='of each frame, in seconds')
     parser.add_argument('--only', choices=tuple(TOPICS), action='append')
     options = parser.parse_args()
     is_reliable = not options.best_effort
@@ -230,9 +242,16 @@ def main() -> int:
         return 1
     print(this_machine())
     is_first = True
-    for profile, kind, reliable in _cases(options.only or TOPICS, options.profile):
-        found = measure(kind, profile, options.seconds, is_reliable=reliable)
-        name = profile.name if profile else 'default'
+    for profile, kind, reliable in _cases(options.only or TOPICS):
+        found = measure(
+            kind,
+            profile,
+            options.seconds,
+            is_reliable=reliable,
+            loss=options.loss,
+            delay_s=options.delay,
+        )
+        name = profile.stem if profile else 'none'
         found = {'profile': name, 'reliable': 'yes' if reliable else 'no', **found}
         if is_first:
             print(_row({one: one for one in found}))
@@ -242,8 +261,8 @@ def main() -> int:
     return 0
 
 
-def _cases(kinds: Iterable[str], profile: Path) -> Iterator[tuple[Path | None, str, bool]]:
-    for one in (None, profile):
+def _cases(kinds: Iterable[str]) -> Iterator[tuple[Path | None, str, bool]]:
+    for one in (None, NETWORK, PROFILE):
         for kind in kinds:
             yield one, kind, True
             if kind != 'packets':

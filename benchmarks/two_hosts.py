@@ -148,7 +148,8 @@ class TwoHosts:
                 process.wait(5.0)
         for process in (*reversed(self._processes), *self._hosts.values()):
             process.kill()
-            process.wait()
+            # Closes the pipes too.
+            process.communicate()
 
 
 # --- the cable: a process of its own -------------------------------------------------------------

@@ -57,9 +57,9 @@ class Heard:
     :param num_missing: number of missing messages, inferred from the stamps of those that arrived
     :param num_zero: number of messages with a stamp of zero
     :param delay_s: median of receipt time minus header stamp, in seconds; None without stamps
-    :param min_delay_s: minimum of receipt time minus header stamp, in seconds; None without stamps
     :param max_delay_s: maximum of receipt time minus header stamp, in seconds; None without stamps
     :param num_lost: number of messages that the middleware reports as lost
+    :param min_delay_s: minimum of receipt time minus header stamp, in seconds; None without stamps
     """
 
     num_messages: int = 0
@@ -67,9 +67,9 @@ class Heard:
     num_missing: int = 0
     num_zero: int = 0
     delay_s: float | None = None
-    min_delay_s: float | None = None
     max_delay_s: float | None = None
     num_lost: int = 0
+    min_delay_s: float | None = None
 
     @property
     def is_lossy(self) -> bool:

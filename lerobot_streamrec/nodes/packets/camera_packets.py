@@ -223,9 +223,9 @@ class CameraPackets:
         if counts.num_dropped > self._told:
             num_new, self._told = counts.num_dropped - self._told, counts.num_dropped
             problems.append(
-                f'{num_new} pictures came while the encoder was behind and were dropped, '
-                f'{counts.num_dropped} in all: choose a faster encoder, or fewer or smaller '
-                'pictures'
+                'pictures dropped because they came while the encoder was behind: '
+                f'{num_new}, {counts.num_dropped} in all; choose a faster encoder '
+                '(encoder.profile light), or fewer or smaller pictures'
             )
             self._log.warning(problems[-1])
         if counts.trouble:
