@@ -28,10 +28,11 @@ import sys
 
 from examples.demo.motion import JOINT_NAMES
 from examples.demo.settings import CHECKOUT
+from examples.demo.verdict import judge
 import numpy as np
 import pytest
 from recorder_rig.datasets import assert_whole, pictures, record
-from recorder_rig.parameters import COMMON, FRONT_KEY, STATE
+from recorder_rig.parameters import COMMON, FRONT_KEY, STATE, STATE_KEY
 from recorder_rig.process import ros_arguments
 
 from benchmarks.hosts import BASE, environment, PACKETS, PROFILE
@@ -44,7 +45,7 @@ pytestmark = [
     pytest.mark.skipif(bool(why_not()), reason=why_not() or 'never'),
 ]
 
-TOP_KEY = 'observation.images.top'
+TOP_KEY, TOP_TOPIC = 'observation.images.top', '/top/image_raw'
 TIMEOUT_S = 100.0
 # How the status begins to tell of the camera.
 AWAY = f'{FRONT_KEY} ({BASE}'
@@ -55,8 +56,8 @@ PARAMETERS = {
     'cameras': ['front', 'top'],
     'camera.front.topic': BASE,
     'camera.front.transport': 'foxglove',
-    'camera.top.topic': '/top/image_raw',
-    'sync.max_lateness_s': 1.0,
+    'camera.top.topic': TOP_TOPIC,
+    'provenance.per_row': True,
     'encoder.preset': 'ultrafast',
 }
 
@@ -72,7 +73,7 @@ class Cell:
 
     def __init__(self, hosts, folder):
         self._hosts, self._folder = hosts, folder
-        self.root = folder / 'dataset'
+        self.root, self.truth_path = folder / 'dataset', folder / 'truth.jsonl'
         paths = (CHECKOUT, CHECKOUT / 'test' / 'nodes', CHECKOUT / 'test' / 'helpers')
         path = os.pathsep.join(map(str, paths))
         self.environment = {**environment(PROFILE), 'PYTHONPATH': path}
@@ -93,12 +94,15 @@ class Cell:
 
     def start_recorder(self):
         size = ('--width', '640', '--height', '240')
-        self.start(RECORDER, 'examples.demo.simulated_arm', '--cameras', 'top', *size)
+        truth = ('--truth', str(self.truth_path))
+        arm = self.start(
+            RECORDER, 'examples.demo.simulated_arm', '--cameras', 'top', *size, *truth
+        )
         parameters = ros_arguments({'root': str(self.root), **PARAMETERS})
         recorder = self.start(RECORDER, 'lerobot_streamrec.nodes.record_main', *parameters)
         pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'text': True}
         operator = self.start(RECORDER, 'recorder_rig.far_operator', str(self.root), **pipes)
-        return recorder, operator
+        return arm, recorder, operator
 
 
 def ask(operator, *steps):
@@ -115,7 +119,7 @@ def ask(operator, *steps):
 def test_a_host_that_goes_away_costs_repeats_that_are_told(hosts, tmp_path, how, keep_dataset):
     cell = Cell(hosts, tmp_path)
     camera = cell.start_camera()
-    recorder, operator = cell.start_recorder()
+    arm, recorder, operator = cell.start_recorder()
     ask(operator, 'start', 'rows 30')
     if how == 'cable':
         hosts.set_link(CAMERA, is_up=False)
@@ -131,15 +135,17 @@ def test_a_host_that_goes_away_costs_repeats_that_are_told(hosts, tmp_path, how,
         cell.start_camera()
     ask(operator, f'fine {AWAY}', 'rows 30')
     answer = ask(operator, 'save')
-    recorder.send_signal(signal.SIGINT)
-    assert recorder.wait(TIMEOUT_S) == 0
+    for one in (recorder, arm):
+        one.send_signal(signal.SIGINT)
+        assert one.wait(TIMEOUT_S) == 0
 
     assert_whole(cell.root, 1)
     assert FRONT_KEY in answer
     streams = record(cell.root, 0)['streams']
     assert streams[FRONT_KEY]['rows_repeated'] >= 45
-    # The other camera only repeats what a free grid repeats.
-    assert streams[TOP_KEY]['rows_repeated'] < 45
+    # All other rows are those of a robot that lacks nothing.
+    topics = {TOP_KEY: TOP_TOPIC, STATE_KEY: STATE['state.topic']}
+    assert judge(cell.root, cell.truth_path, topics=topics).problems == ()
     shown = pictures(cell.root, FRONT_KEY)
     steps = [not is_same(one, other) for one, other in pairwise(shown)]
     longest = max(len(run) for run in ''.join('.x'[one] for one in steps).split('x'))
@@ -167,7 +173,7 @@ episode:
     encoder.vcodec: h264
     cameras: [front, top]
     camera.front.topic: {BASE}/compressed
-    camera.top.topic: /top/image_raw
+    camera.top.topic: {TOP_TOPIC}
 """
     )
     command = [sys.executable, '-m', 'lerobot_streamrec.cli', 'doctor', str(file)]
