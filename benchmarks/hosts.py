@@ -67,6 +67,7 @@ WIDTH, HEIGHT, FPS = 640, 480, 30
 _NUM_PICTURES = 60
 _NS_PER_S = 10**9
 _DISCOVERY_S = 30.0
+_SETTLE_NS = 2 * _NS_PER_S
 # What is still under way arrives within this time, or never.
 _LATE_S = 3.0
 _DOMAIN_ID = '77'
@@ -192,14 +193,15 @@ def measure(
         sent = json.loads(sender.communicate(timeout=_DISCOVERY_S + seconds + 30)[0])
         heard = json.loads(receiver.communicate(timeout=_DISCOVERY_S + 30)[0])
         wire = _sent_bytes(hosts) - begin
-    # The first pictures are sent while the hosts still discover each other.
-    first_ns = min((stamp_ns for stamp_ns, _ in heard['came_ns']), default=0)
+    # The first pictures are sent while programs start and the hosts discover each other.
+    first_ns = sent[0] + _SETTLE_NS
     sent = [one for one in sent if one >= first_ns]
-    delays = sorted((came_ns - stamp_ns) / 1e6 for stamp_ns, came_ns in heard['came_ns'])
+    came = [one for one in heard['came_ns'] if one[0] >= first_ns]
+    delays = sorted((came_ns - stamp_ns) / 1e6 for stamp_ns, came_ns in came)
     return {
         'kind': kind,
         'arrived %': 100 * len(delays) / max(1, len(sent)),
-        'kB': heard['size_bytes'] / max(1, len(delays)) / 1e3,
+        'kB': heard['size_bytes'] / max(1, len(heard['came_ns'])) / 1e3,
         'Mbit/s on the wire': wire * 8e-6 / seconds,
         'median ms': statistics.median(delays) if delays else 0.0,
         'p99 ms': delays[int(0.99 * (len(delays) - 1))] if delays else 0.0,
