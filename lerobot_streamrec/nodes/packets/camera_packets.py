@@ -135,7 +135,7 @@ class CameraPackets:
         self._rejected = self._lost = 0
         self._rejection = ''
         self._told = 0
-        topic = f'{base_topic(node.resolve_topic_name(settings.source.stream.topic))}'
+        topic = base_topic(node.resolve_topic_name(settings.source.stream.topic))
         self._topic = f'{topic}/{settings.output}'
         self._publisher: Any = node.create_publisher(
             class_to_take(ENCODED[settings.output]),
