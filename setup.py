@@ -86,6 +86,7 @@ setup(
     zip_safe=True,
     entry_points={
         'console_scripts': [
+            'camera_packets = lerobot_streamrec.nodes.packets.camera_packets_main:main',
             'console = lerobot_streamrec.console.console_main:main',
             'keyboard = lerobot_streamrec.nodes.clients.keyboard_main:main',
             'pedal = lerobot_streamrec.nodes.clients.pedal_main:main',

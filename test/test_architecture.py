@@ -80,7 +80,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     'video': ('', 'codecs', 'mp4', 'encode', 'trials', 'tools'),
     'dataset': ('', 'format', 'about', 'rebuild', 'commit', 'takes', 'check', 'repair'),
     'recording': ('stream_config', 'config', 'streams', 'episode', 'saving', '', 'operating'),
-    'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'clients'),
+    'nodes': ('graph', 'topics', 'teleop', '', 'replay', 'packets', 'clients'),
     'live': ('', 'latency'),
     'fleet': ('reading', 'planning', 'exporting', '', 'sync'),
 }
@@ -125,6 +125,7 @@ LATE_IMPORTS: dict[PurePosixPath, set[str]] = {
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'keyboard_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'pedal_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'clients', 'record_bag_main.py'): set(),
+    PurePosixPath(PACKAGE, 'nodes', 'packets', 'camera_packets_main.py'): set(),
     PurePosixPath(PACKAGE, 'nodes', 'replay', 'replay_main.py'): set(),
     PurePosixPath(PACKAGE, 'console', 'console_main.py'): set(),
     PurePosixPath(PACKAGE, 'live', 'set_up_main.py'): set(),

@@ -165,9 +165,6 @@ def importing(purpose: str) -> Iterator[None]:
         raise _MissingPackageError(f'{purpose}: {missing_package(error)}') from error
 
 
-F = TypeVar('F', bound=Callable[..., Any])
-
-
 def reading_places(*fetched: str) -> Callable[[F], F]:
     """
     Return the decorator of a command whose ``root`` or ``roots`` may be URLs; it gets folders.

@@ -29,6 +29,8 @@ from lerobot_streamrec.errors import MessageError
 BEGIN = 4
 """The place of the first field: the bytes before it describe the encoding."""
 
+_LITTLE = b'\x00\x01\x00\x00'
+_NS_PER_S = 1_000_000_000
 _ORDERS = {b'\x00\x00': '>', b'\x00\x01': '<'}
 _TIMES = {order: struct.Struct(f'{order}iI') for order in '<>'}
 _SIZES = {order: struct.Struct(f'{order}I') for order in '<>'}
@@ -236,6 +238,59 @@ def read_compressed_video(data: bytes) -> CompressedImageBytes:
     cursor = _after_header(data)
     packet = cursor.octets()
     return CompressedImageBytes(format=cursor.text(), data=packet)
+
+
+class _CdrBytes:
+    """The bytes of a message that begins with a time, in little-endian plain CDR."""
+
+    def __init__(self, stamp_ns: int, frame_id: str) -> None:
+        self.data = bytearray(_LITTLE)
+        self.value('iI', *divmod(stamp_ns, _NS_PER_S))
+        self.octets(f'{frame_id}\0'.encode())
+
+    def value(self, kinds: str, *values: int) -> None:
+        """Append numbers of one size, aligned to it."""
+        size = struct.calcsize(f'<{kinds[0]}')
+        self.data += bytes((BEGIN - len(self.data)) % size)
+        self.data += struct.pack(f'<{kinds}', *values)
+
+    def octets(self, content: bytes) -> None:
+        """Append a ``uint8[]``, or a text that ends with a zero byte."""
+        self.value('I', len(content))
+        self.data += content
+
+
+def compressed_video(stamp_ns: int, frame_id: str, codec: str, packet: bytes) -> bytes:
+    """
+    Return a foxglove_msgs/CompressedVideo in CDR, which ``read_compressed_video`` reads.
+
+    :param stamp_ns: stamp of the picture, in nanoseconds
+    :param frame_id: name of the camera's coordinate frame
+    :param codec: ``h264``, ``hevc`` or ``av1``
+    :param packet: the picture's packet, in Annex B or OBUs
+    """
+    message = _CdrBytes(stamp_ns, frame_id)
+    message.octets(packet)
+    message.octets({'hevc': b'h265'}.get(codec, codec.encode()) + b'\0')
+    return bytes(message.data)
+
+
+def ffmpeg_packet(
+    stamp_ns: int, frame_id: str, codec: str, packet: bytes, size: tuple[int, int], *, is_key: bool
+) -> bytes:
+    """
+    Return an ffmpeg_image_transport_msgs/FFMPEGPacket in CDR, which ``read_ffmpeg_packet`` reads.
+
+    :param size: width and height of the picture, in pixels
+    :param is_key: True if decoding can begin at this packet
+    """
+    message = _CdrBytes(stamp_ns, frame_id)
+    message.value('ii', *size)
+    message.octets(codec.encode() + b'\0')
+    message.value('Q', stamp_ns)
+    message.value('BB', int(is_key), 0)
+    message.octets(packet)
+    return bytes(message.data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,7 @@ class Heard:
     :param delay_s: median of receipt time minus header stamp, in seconds; None without stamps
     :param max_delay_s: maximum of receipt time minus header stamp, in seconds; None without stamps
     :param num_lost: number of messages that the middleware reports as lost
+    :param min_delay_s: minimum of receipt time minus header stamp, in seconds; None without stamps
     """
 
     num_messages: int = 0
@@ -68,6 +69,7 @@ class Heard:
     delay_s: float | None = None
     max_delay_s: float | None = None
     num_lost: int = 0
+    min_delay_s: float | None = None
 
     @property
     def is_lossy(self) -> bool:
@@ -151,6 +153,7 @@ class Arrivals:
             num_missing=self._gaps.num_missing,
             num_zero=self._num_zero,
             delay_s=median(delays_ns) / NS_PER_S if delays_ns else None,
+            min_delay_s=min(delays_ns) / NS_PER_S if delays_ns else None,
             max_delay_s=max(delays_ns) / NS_PER_S if delays_ns else None,
             num_lost=self._num_lost,
         )

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from lerobot_streamrec.inspection.arrivals import Stamps
+from lerobot_streamrec.inspection.arrivals import span_text, Stamps
 from lerobot_streamrec.inspection.observation import IMAGES_PROFILE, Observation
 from lerobot_streamrec.recording.config import DEFAULT_MAX_LATENESS_S
 from lerobot_streamrec.recording.streams.clock_offsets import ClockReading, off_clocks
@@ -95,6 +95,7 @@ def judge(
     remarks += _content(seen)
     remarks += _stamps(seen, others, max_lateness_s)
     remarks += _rate(seen, fps)
+    remarks += _other_host(seen)
     return tuple(remarks)
 
 
@@ -180,6 +181,31 @@ def _stamps(
             f'{trouble}. All topics use that clock, so the rows fit together; if it is the clock '
             'of a simulation, set use_sim_time: true',
         )
+
+
+# A clock that is ahead by less may still be synchronised.
+_AHEAD_S = 0.005
+
+
+def _other_host(seen: Observation) -> Iterator[Remark]:
+    """Tell how far the clock of a publisher's host may be off, as far as its stamps tell."""
+    quickest_s = seen.heard.min_delay_s
+    if not seen.is_elsewhere or quickest_s is None or seen.stamp != HEADER:
+        return
+    if quickest_s < -_AHEAD_S:
+        text = (
+            'it comes from another host, whose clock is at least '
+            f'{span_text(-quickest_s)} ahead of this computer, since messages arrive before their '
+            'stamps; synchronise the clocks (chrony or PTP, docs/hosts.md)'
+        )
+        yield Remark(Level.WARNING, text)
+        return
+    text = (
+        'it comes from another host, whose clock is at most '
+        f'{span_text(max(0.0, quickest_s))} behind this computer: that was the shortest time '
+        'from a stamp to the arrival of its message, way included'
+    )
+    yield Remark(Level.NOTE, text)
 
 
 def _lag_s(seen: Observation) -> float | None:

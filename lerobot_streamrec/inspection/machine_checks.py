@@ -15,9 +15,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 import fcntl
+from operator import itemgetter
 import os
 from pathlib import Path
 import re
@@ -29,9 +31,11 @@ from lerobot_streamrec.dataset.takes.open_dataset import look_at_root
 from lerobot_streamrec.errors import DatasetLockedError, StreamrecError
 from lerobot_streamrec.inspection.arrivals import span_text
 from lerobot_streamrec.inspection.diagnosis import Level, Remark
+from lerobot_streamrec.inspection.observation import Observation
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
+from lerobot_streamrec.settings.transports import RAW_TYPE
 
 SHARED_MEMORY = Path('/dev/shm')
 
@@ -259,16 +263,17 @@ _OFF_S = 0.05
 _SYSTEM_TIME = re.compile(r'([\d.]+(?:e[-+]?\d+)?) seconds (slow|fast) of NTP time')
 
 
-def check_time(timeout_s: float = _TIMEOUT_S) -> list[Check]:
+def check_time(timeout_s: float = _TIMEOUT_S, *, is_alone: bool = True) -> list[Check]:
     """
-    Ask chrony whether the clock of this computer is synchronised.
+    Ask chrony, or else systemd, whether the clock of this computer is synchronised.
 
     :param timeout_s: longest time to wait for an answer, in seconds
-    :return: one check; empty on a computer without chrony
+    :param is_alone: True if no publisher is known to be on another host, so only chrony is asked
+    :return: one check; empty if nobody knows
     """
     program = shutil.which(_COMMAND[0])
     if program is None:
-        return []
+        return [] if is_alone else _systemd_time(timeout_s)
     try:
         answer = subprocess.run(
             [program, *_COMMAND[1:]],
@@ -288,6 +293,78 @@ def check_time(timeout_s: float = _TIMEOUT_S) -> list[Check]:
     except OSError as error:
         return [_note(f'cannot be run: {error.strerror or error}')]
     return [_judged(answer)]
+
+
+def _systemd_time(timeout_s: float) -> list[Check]:
+    command = ['timedatectl', 'show', '--property=NTPSynchronized', '--value']
+    try:
+        run = subprocess.run(
+            command, capture_output=True, timeout=timeout_s, text=True, check=False
+        )
+        answer = run.stdout.strip()
+    except (OSError, subprocess.TimeoutExpired):
+        answer = ''
+    how = 'install chrony on all hosts (docs/hosts.md)'
+    if answer == 'yes':
+        text = f'timedatectl says that the clock is synchronised, but not how well: {how}'
+        return [Check(_NAME, Remark(Level.NOTE, text))]
+    text = 'timedatectl says that it is not' if answer == 'no' else 'nothing here tells'
+    text = f'is the clock of this computer synchronised with those of other hosts? {text}: {how}'
+    return [Check(_NAME, Remark(Level.WARNING if answer == 'no' else Level.NOTE, text))]
+
+
+_LINKS = Path('/sys/class/net')
+# What DDS and repetitions add, and bursts, do not fit in beyond this share of a link.
+_FULL_SHARE = 0.7
+
+
+def check_network(seen: Sequence[Observation], links: Path = _LINKS) -> list[Check]:
+    """
+    Compare what the pictures from other hosts need with the speed of the network.
+
+    :param seen: facts of all topics
+    :param links: folder of the network interfaces
+    :return: one check; empty if no pictures are known to come from another host
+    """
+    cameras = [one for one in seen if one.is_elsewhere and one.is_camera and one.bits_per_s]
+    if not cameras:
+        return []
+    raw = [one for one in cameras if one.message_type == RAW_TYPE]
+    needed = sum(one.bits_per_s for one in cameras) / 1e6
+    shares = ', '.join(f'{one.topic} {one.bits_per_s / 1e6:.0f}' for one in cameras)
+    text = f'pictures from other hosts need {needed:.0f} Mbit/s ({shares})'
+    speeds = dict(_speeds(links))
+    level = Level.NOTE if raw else Level.OK
+    if speeds:
+        name, slowest = min(speeds.items(), key=itemgetter(1))
+        text += f' of {slowest} Mbit/s ({name}{", the slowest link" if len(speeds) > 1 else ""})'
+        if needed > slowest:
+            level = Level.PROBLEM
+        elif needed > _FULL_SHARE * slowest:
+            level = Level.WARNING
+    else:
+        text += '; no network interface here tells its speed: compare it with the switch'
+    if raw:
+        text += (
+            f'. {", ".join(one.topic for one in raw)}: as packets, raw pictures need about a '
+            'fifteenth: on the host of the camera, run `ros2 run lerobot_streamrec camera_packets '
+            f'--ros-args -p topic:={raw[0].topic}`, or publish JPEGs (image_transport)'
+        )
+    return [Check('network', Remark(level, text))]
+
+
+def _speeds(links: Path) -> Iterator[tuple[str, int]]:
+    """Yield the name and the speed in Mbit/s of each link that is up and knows it."""
+    for link in sorted(links.glob('*')):
+        try:
+            # Only real devices have this folder; bridges and tunnels pass on what others carry.
+            is_real = (link / 'device').exists()
+            speed = int((link / 'speed').read_text('ascii'))
+            is_up = (link / 'operstate').read_text('ascii').strip() == 'up'
+        except (OSError, ValueError):
+            continue
+        if is_real and is_up and speed > 0:
+            yield link.name, speed
 
 
 def _judged(answer: str) -> Check:

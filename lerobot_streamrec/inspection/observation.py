@@ -178,6 +178,7 @@ class Observation:
     :param rejection: why the last of them cannot be recorded
     :param ignored: names found in messages that are meant for other streams; empty if no such
         message came since the last one for this stream
+    :param is_elsewhere: True if a publisher is known to be on another host
     :param is_unsure: True if messages of several publishers cannot be told apart
     :param readiness: reasons that would keep an episode from starting; empty if there are none
     :param offset_ms: the setting, which is added to its stamps
@@ -205,6 +206,7 @@ class Observation:
     num_rejected: int = 0
     rejection: str = ''
     ignored: str = ''
+    is_elsewhere: bool = False
     is_unsure: bool = False
     readiness: str = ''
     offset_ms: float = 0.0
@@ -215,6 +217,11 @@ class Observation:
     picture_problem: str = ''
     picture_file: str = ''
     values: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def bits_per_s(self) -> float:
+        """The bit rate of its pictures; 0 for numbers, which need little."""
+        return 8 * self.size_bytes * self.heard.rate_hz
 
     @property
     def instants(self) -> Heard:

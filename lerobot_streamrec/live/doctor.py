@@ -28,6 +28,7 @@ from lerobot_streamrec.inspection.machine_checks import (
     Check,
     check_clock,
     check_namesakes,
+    check_network,
     check_recording,
     check_shared_memory,
     check_time,
@@ -42,6 +43,7 @@ from lerobot_streamrec.live.discovery import complete, discover
 from lerobot_streamrec.live.session import params_arguments, Session
 from lerobot_streamrec.nodes.graph.qos import describe_qos, node_of
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
+from lerobot_streamrec.nodes.topics.picture_room import is_elsewhere
 from lerobot_streamrec.nodes.topics.subscriber import Subscriber
 from lerobot_streamrec.nodes.topics.subscribers import subscribe
 from lerobot_streamrec.recording.readiness import stream_problem
@@ -122,7 +124,6 @@ def diagnose(
         recorder = session.recorder_name if f'{session.recorder_name}/start' in services else ''
         num_recorders = node.count_publishers(f'{session.recorder_name}/status')
         checks, info = _checks(settings, trial, recorder)
-        checks += check_time()
         checks += check_namesakes(session.recorder_name, num_recorders)
         checks += check_clock(session.is_sim_time, node.count_publishers(CLOCK_TOPIC))
         seen = [
@@ -133,6 +134,8 @@ def diagnose(
             ),
             *(one.observation(node.resolve_topic_name) for one in untyped),
         ]
+        checks += check_time(is_alone=not any(one.is_elsewhere for one in seen))
+        checks += check_network(seen)
         published = _published(node)
         seen = [with_alike(one, published) for one in seen]
     return DoctorReport(
@@ -166,6 +169,7 @@ def _observe(
         types=tuple(sorted({one.topic_type for one in offers})),
         asked=describe_qos(subscriber.qos),
         obstacles=subscriber.problems,
+        is_elsewhere=is_elsewhere(subscriber.node, subscriber.topic, offers),
         is_unsure=subscriber.is_unsure,
     )
 

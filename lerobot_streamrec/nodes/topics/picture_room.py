@@ -21,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from lerobot_streamrec.installed import images_profile_advice, PROFILE_VARIABLES
+from lerobot_streamrec.nodes.graph.qos import node_of
 import rclpy
+from rclpy.node import Node
 
 LARGE_BYTES = 64_000
 """The largest size, about one datagram, that always fits into the shared memory of Fast DDS."""
@@ -29,6 +31,8 @@ LARGE_BYTES = 64_000
 _FAST_DDS = 'rmw_fastrtps'
 # The bytes of an endpoint's gid that hold the lower 16 bits of its process id.
 _PID_BYTES = slice(4, 6)
+# Those with the host; the two before them name the vendor.
+_HOST_BYTES = slice(2, 4)
 _PID_STEP = 1 << 16
 _MAX_PID = 1 << 22
 
@@ -45,6 +49,24 @@ def room_advice(offers: Iterable[Any], size_bytes: int) -> str:
     if size_bytes <= LARGE_BYTES or not is_fast_dds:
         return ''
     return images_profile_advice() if any(not _has_profile(one) for one in offers) else ''
+
+
+def is_elsewhere(node: Node, topic: str, offers: Iterable[Any]) -> bool:
+    """
+    Return True if a publisher is known to be on another host: only Fast DDS tells.
+
+    :param node: node that subscribes to the topic
+    :param topic: full name of the topic
+    :param offers: ``TopicEndpointInfo`` of each publisher of the topic
+    """
+    if not rclpy.get_rmw_implementation_identifier().startswith(_FAST_DDS):
+        return False
+    ours = {
+        bytes(one.endpoint_gid[_HOST_BYTES])
+        for one in node.get_subscriptions_info_by_topic(topic)
+        if node_of(one) == node.get_fully_qualified_name()
+    }
+    return bool(ours) and any(bytes(one.endpoint_gid[_HOST_BYTES]) not in ours for one in offers)
 
 
 def _has_profile(offer: Any) -> bool:

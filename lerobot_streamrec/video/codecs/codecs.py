@@ -71,6 +71,38 @@ def codec_options(config: EncoderConfig) -> dict[str, str]:
     return options
 
 
+# Each option makes an encoder return a picture's packet at once, or repeat the parameter sets.
+_AT_ONCE = {
+    'nvenc': {'delay': '0', 'zerolatency': '1', 'forced-idr': '1'},
+    'qsv': {'async_depth': '1', 'forced_idr': '1'},
+    'vaapi': {'async_depth': '1'},
+    'videotoolbox': {'realtime': '1'},
+}
+_LOW_DELAY = 'pred-struct=1'
+_X265_AT_ONCE = 'rc-lookahead=0:frame-threads=1:repeat-headers=1'
+
+
+def live_options(config: EncoderConfig) -> dict[str, str]:
+    """
+    Return the options for an encoder whose packets are sent one by one while pictures come.
+
+    They are those of ``codec_options``, and keep the encoder from holding back pictures. Users'
+    own parameters come last, so they still count.
+    """
+    options = codec_options(config)
+    if config.vcodec == 'h264':
+        # x264 takes several tunings at once.
+        options['tune'] = ','.join(filter(None, (options.get('tune'), 'zerolatency')))
+    elif config.vcodec == 'hevc':
+        ours, _, theirs = options['x265-params'].partition(':rc-lookahead=10')
+        options['x265-params'] = f'{ours}:{_X265_AT_ONCE}{theirs}'
+    elif config.vcodec == 'libsvtav1':
+        options[_SVT_PARAMETERS] = f'{_LOW_DELAY}:{options[_SVT_PARAMETERS]}'
+    elif config.vcodec == LIBAOM:
+        options |= {'lag-in-frames': '0', 'usage': 'realtime'}
+    return _AT_ONCE.get(config.device, {}) | options
+
+
 def _of_software(config: EncoderConfig) -> dict[str, str]:
     options = {} if config.crf is None else {'crf': f'{config.crf:g}'}
     preset, threads = config.preset, config.encoder_threads
