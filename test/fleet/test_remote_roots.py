@@ -19,6 +19,7 @@ Guards against downloads of whole datasets, and against a network failure told a
 
 from __future__ import annotations
 
+from functools import partial
 import itertools
 import json
 import os
@@ -36,6 +37,7 @@ from lerobot_streamrec.cli import progress
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.fleet.sync import mirror
 from lerobot_streamrec.fleet.sync.store import Store
+from lerobot_streamrec.workers import Processes
 import numpy as np
 import pytest
 from s3_server import CREDENTIALS, S3Server
@@ -133,7 +135,17 @@ def test_info_reads_metadata_alone(local, remote, read, capsys):
     assert [path for path in read if not path.startswith(('meta/', '.streamrec/stat'))] == []
 
 
-@pytest.mark.parametrize('options', [['--fast'], []], ids=['fast', 'decode'])
+@pytest.fixture
+def spread(monkeypatch):
+    """Let other processes do even the small tasks."""
+    monkeypatch.setattr(progress, 'Processes', partial(Processes, here_s=0.0))
+
+
+# In this process the bytes are counted that are read.
+@pytest.mark.parametrize(
+    'options', [['--fast', '--jobs', '1'], ['--jobs', '1'], ['--jobs', '2']]
+)
+@pytest.mark.usefixtures('spread')
 def test_a_check_finds_the_same_and_a_fast_one_reads_no_frames(
     local, remote, read, capsys, options, tmp_path
 ):
@@ -151,8 +163,11 @@ def test_a_check_finds_the_same_and_a_fast_one_reads_no_frames(
     assert of_one.pop('root') == str(broken)
     assert of_one == of_other
     videos = sizes_of(read, broken, '.mp4')
+    if '2' in options:
+        assert not videos
+        return
     assert len(videos) == 4
-    if options:
+    if '--fast' in options:
         assert all(num < 0.5 * size for num, size in videos.values()), videos
     else:
         assert all(num > 0.9 * size for num, size in videos.values()), videos
@@ -182,6 +197,7 @@ def contents(root):
     }
 
 
+@pytest.mark.usefixtures('spread')
 def test_a_merge_from_and_to_a_store_equals_the_local_one(
     local, remote, server, capsys, tmp_path, monkeypatch
 ):
@@ -200,7 +216,7 @@ def test_a_merge_from_and_to_a_store_equals_the_local_one(
     monkeypatch.setattr(progress, 'Store', Watched)
     said(capsys, 'merge', '--dry-run', out, remote, more)
     assert Store(out).files() == {}
-    told = said(capsys, 'merge', out, remote, more)
+    told = said(capsys, 'merge', out, remote, more, '--jobs', '2')
     assert f'into {out}' in told.out
     assert [path for path, is_visible in seen if is_visible] == ['meta/info.json']
     made = contents(fetched(out, tmp_path / 'fetched'))
@@ -257,7 +273,7 @@ def test_a_network_that_goes_away_is_not_told_as_damage(
     (tmp_path / 'temporary').mkdir()
     out = tmp_path / 'out'
     arguments = {'check': [remote], 'report': [remote, '--output', out], 'merge': [out, remote]}
-    told = said(capsys, command, *arguments[command], status=1)
+    told = said(capsys, command, *arguments[command], '--jobs', '1', status=1)
     assert told.err.count('NETWORK_CONNECTION') == 1
     assert told.err.startswith('streamrec: videos/')
     assert told.out == ''

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 import io
 import os
 from pathlib import Path, PurePosixPath
@@ -99,6 +100,12 @@ def open_remote(store: Store, path: str, size: int | None = None) -> BinaryIO:
     return cast(BinaryIO, RemoteFile(stream, store.url, path))
 
 
+def _open_as_listed(store: Store, folder: Path, path: str) -> BinaryIO:
+    """Open a file; its placeholder, which other machines lack, has the size that was listed."""
+    listed = folder / path
+    return open_remote(store, path, listed.stat().st_size if listed.exists() else None)
+
+
 @contextmanager
 def mirrored(
     store: Store, fetched: tuple[str, ...], note: Callable[[int, int], None] = lambda *_: None
@@ -124,7 +131,7 @@ def mirrored(
             )
         try:
             _fill(folder, store, sizes, fetched, note)
-            register(folder, store.url, lambda path: open_remote(store, path, sizes.get(path)))
+            register(folder, store.url, partial(_open_as_listed, store, folder))
             yield folder
         finally:
             unregister(folder)

@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 import ctypes
 from dataclasses import asdict, dataclass
+from functools import cache
 import hashlib
 import json
 import os
@@ -86,6 +87,10 @@ class Store:
         self.is_local = _KINDS[urlsplit(url).scheme] == 'local'
         self._opened: tuple[FileSystem, str] | None = None
         self._device: int | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Another process finds the credentials itself, and connects once.
+        return _store_of, (self.url,)
 
     def files(self) -> dict[str, int]:
         """List the files, as paths below the prefix, with their sizes in bytes."""
@@ -191,6 +196,11 @@ class Store:
                 )
             self._opened = system, base.rstrip('/')
         return self._opened
+
+
+@cache
+def _store_of(url: str) -> Store:
+    return Store(url)
 
 
 def _aside(target: PurePosixPath) -> PurePosixPath:

@@ -212,7 +212,12 @@ class CameraPackets:
         self._wait_for_arrival()
 
     def _wait_for_arrival(self) -> None:
-        """Keep the publisher until its last packets have arrived, which may need a repetition."""
+        """
+        Keep the publisher for a moment.
+
+        A packet may have to be sent again, and a publisher that leaves takes messages along that
+        a busy listener has not read yet.
+        """
         deadline_s = time.monotonic() + _ARRIVE_S
         while time.monotonic() < deadline_s and self._publisher.get_subscription_count():
             time.sleep(TICK_S)
