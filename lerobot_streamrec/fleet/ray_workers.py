@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 import logging
 import os
+import socket
 from typing import Any, TypeVar
 
 from lerobot_streamrec.errors import ConfigError, WorkerError
@@ -28,6 +29,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 _POLL_S = 0.5
+_REACH_S = 10.0
 
 T = TypeVar('T')
 
@@ -83,6 +85,7 @@ class RayWorkers(Workers):
 
 
 def _connect(address: str, num_tasks: int) -> None:
+    _refuse_unreachable(address)
     options: dict[str, Any] = {'include_dashboard': False, 'num_cpus': num_tasks}
     try:
         ray.init(
@@ -99,6 +102,18 @@ def _connect(address: str, num_tasks: int) -> None:
                 f'Ray does not start on this machine ({first}); `--engine processes` needs no Ray'
             ) from error
         allowed = f'Ray does not reach a cluster there ({first}); `ray status` tells more'
+        raise ConfigError('--address', address, allowed) from error
+
+
+def _refuse_unreachable(address: str) -> None:
+    """Refuse a host and port at which nobody listens, for which Ray itself waits for minutes."""
+    host, _, port = address.rpartition(':')
+    if not (host and port.isdecimal()) or '://' in address:
+        return
+    try:
+        socket.create_connection((host, int(port)), _REACH_S).close()
+    except (OSError, OverflowError) as error:
+        allowed = f'nobody answers there ({error}); `ray status` on that host tells more'
         raise ConfigError('--address', address, allowed) from error
 
 

@@ -255,6 +255,23 @@ def test_refused_credentials_are_told_and_not_shown(server, capsys):
     assert CREDENTIALS['AWS_SECRET_ACCESS_KEY'] not in told
 
 
+def test_files_of_two_stores_are_compared_by_their_content(local, server, capsys, tmp_path):
+    roots = []
+    for name, text in (('a', 'one'), ('b', 'two'), ('c', 'one')):
+        root = tmp_path / name
+        shutil.copytree(local, root)
+        (root / 'notes.txt').write_text(text)
+        (root / '.streamrec/sync').mkdir()
+        (root / '.streamrec/sync/x.jsonl').write_text('{}')
+        roots.append(server.url(f'tools/{next(_names)}/{name}'))
+        put(root, roots[-1])
+    told = said(capsys, 'merge', tmp_path / 'out', *roots).err
+    assert 'not copied' not in told
+    assert (tmp_path / 'out/notes.txt').read_text() == 'one'
+    moved = (tmp_path / 'out/merged_from').rglob('notes.txt')
+    assert {one.parent.name: one.read_text() for one in moved} == {'b': 'two'}
+
+
 @pytest.mark.parametrize('command', ['check', 'report', 'merge'])
 def test_a_network_that_goes_away_is_not_told_as_damage(
     remote, server, capsys, tmp_path, monkeypatch, command

@@ -189,3 +189,10 @@ def is_alive(process):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_cluster_at_which_nobody_answers_is_refused_at_once():
+    from lerobot_streamrec.fleet.ray_workers import RayWorkers
+
+    with pytest.raises(ConfigError, match=r'--address .*nobody answers there'):
+        RayWorkers('127.0.0.1:1', 2)

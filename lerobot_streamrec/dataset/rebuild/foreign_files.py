@@ -26,17 +26,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-import filecmp
+import hashlib
 from pathlib import Path, PurePosixPath
 import re
+from typing import BinaryIO
 
 from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog
 from lerobot_streamrec.dataset.format.features import DEFAULT_FEATURES, FeatureSpec
-from lerobot_streamrec.dataset.format.layout import is_left_by_recording, TASKS
+from lerobot_streamrec.dataset.format.layout import is_left_by_recording, SYNC, TASKS
 from lerobot_streamrec.dataset.format.parquet import read_parquet, to_bytes
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files, NewTree
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError, some_of
+from lerobot_streamrec.remote_files import opened, size_bytes
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -44,6 +46,8 @@ import pyarrow as pa
 _INTEGERS = ('int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64')
 
 Numbers = npt.NDArray[np.int64]
+
+_CHUNK_BYTES = 1 << 18
 
 
 def index_tables(root: Path, features: Mapping[str, FeatureSpec]) -> dict[str, str]:
@@ -210,14 +214,15 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
         moved, left = [], set()
         for relative in foreign_files(catalog.root):
             source = catalog.root / relative
-            if relative in united:
+            # The state of a sync is about the old root.
+            if relative in united or relative.startswith(f'{SYNC}/'):
                 continue
             if reason := _why_left(catalog.root, relative):
                 left.add(reason)
             elif not _is_taken(relative, taken):
                 taken[relative] = source
                 copies.append((source, relative))
-            elif relative not in taken or not filecmp.cmp(taken[relative], source, shallow=False):
+            elif relative not in taken or not _are_equal(taken[relative], source):
                 moved.append(relative)
                 copies.append((source, f'{MERGED_FROM}/{folder}/{relative}'))
         if moved:
@@ -228,6 +233,21 @@ def find_foreign_files(catalogs: Sequence[Catalog], united: Collection[str]) -> 
         if left:
             remarks.append(f'not copied from {catalog.root}: {some_of(sorted(left))}')
     return ForeignFiles(tuple(copies), tuple(remarks))
+
+
+def _are_equal(one: Path, other: Path) -> bool:
+    """Compare two files, each of which may be here or elsewhere."""
+    if size_bytes(one) != size_bytes(other):
+        return False
+    with opened(one) as ours, opened(other) as theirs:
+        return _digest(ours) == _digest(theirs)
+
+
+def _digest(file: BinaryIO) -> bytes:
+    found = hashlib.sha256()
+    while chunk := file.read(_CHUNK_BYTES):
+        found.update(chunk)
+    return found.digest()
 
 
 def numbered_meta_files(catalog: Catalog) -> list[str]:
