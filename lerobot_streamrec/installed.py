@@ -144,3 +144,13 @@ def _install_command(name: str) -> str:
 def _is_externally_managed() -> bool:
     """Return True if pip refuses to install into the system's Python (PEP 668)."""
     return Path(sysconfig.get_path('stdlib'), 'EXTERNALLY-MANAGED').is_file()
+
+
+def cache_folder() -> Path:
+    """
+    Return the folder for what can be made again, which may be missing.
+
+    :raise RuntimeError: if the user has no home folder
+    """
+    home = Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()
+    return home / 'lerobot_streamrec'

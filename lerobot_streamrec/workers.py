@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
@@ -208,6 +208,20 @@ class Processes(Workers):
             one.kill()
 
 
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """
+    Let Ctrl-C wait until a process has been started, which never hears of it.
+
+    It reaches all processes of a terminal, but this one ends the others.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Process:
     """One process, and the pipe to it."""
 
@@ -215,15 +229,9 @@ class _Process:
         context = get_context('spawn')
         self.pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        # Ctrl-C reaches all processes of a terminal, but this one ends the others.
-        main = threading.current_thread() is threading.main_thread()
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if main else None
-        try:
+        with interrupts_held_back():
             self._process.start()
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
-            theirs.close()
+        theirs.close()
 
     def give(self, task: Task[Any]) -> None:
         # A process that has died meanwhile is noticed when it gives no answer.

@@ -28,6 +28,7 @@ from lerobot_streamrec.cli.progress import (
     bag_bar,
     DatasetPath,
     episode_numbers,
+    growing_place,
     importing,
     NewPath,
     overwrite_option,
@@ -39,6 +40,7 @@ from lerobot_streamrec.cli.progress import (
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.remote_files import shown
 from lerobot_streamrec.report.summary import size_text
 
 if TYPE_CHECKING:
@@ -57,7 +59,11 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The recorder's parameter file.",
 )
-@click.option('--root', type=AnyPlace, help='Folder of the dataset.  [default: root in --params]')
+@click.option(
+    '--root',
+    type=AnyPlace,
+    help='Folder of the dataset, or a URL such as s3://lab/arm.  [default: root in --params]',
+)
 @click.option('--task', default='', help='What the robot does.  [default: task in --params]')
 @click.option(
     '--episodes',
@@ -101,26 +107,28 @@ def import_bags(
         from lerobot_streamrec.fleet.bag_workers import Request
         from lerobot_streamrec.fleet.planning.bag_episodes import episodes_choice
         from lerobot_streamrec.settings.teleop_settings import parse_triggers
-    if isinstance(root, Url):
-        copied = streamrec_command('sync', 'ROOT', root)
-        raise ConfigError('--root', root, f'import into a folder, and copy it with `{copied}`')
+    num_recorders = min(jobs, len(bags))
+    if isinstance(root, Url) and num_recorders > 1:
+        allowed = f'1 is allowed with --root {root}, where nothing can be joined'
+        raise ConfigError('--jobs', jobs, allowed)
     rules = parse_triggers('--trigger', triggers)
     choice = episodes_choice(episodes, has_triggers=bool(rules))
     replaced: dict[str, Any] = dict(IMPORT_OPTIONS)
-    replaced |= {'root': str(root)} if root is not None else {}
     replaced |= {'task': task} if task else {}
-    request = Request(
-        params,
-        namespace,
-        replaced,
-        num_recorders=min(jobs, len(bags)),
-        choice=choice,
-        triggers=tuple(rules),
-        has_others=len(bags) > 1,
-    )
-    if request.num_recorders > 1:
-        return _import_together(bags, request)
-    return _import_in_turn(bags, request)
+    with growing_place(root) as folder:
+        replaced |= {'root': str(folder)} if folder is not None else {}
+        request = Request(
+            params,
+            namespace,
+            replaced,
+            num_recorders=num_recorders,
+            choice=choice,
+            triggers=tuple(rules),
+            has_others=len(bags) > 1,
+        )
+        if num_recorders > 1:
+            return _import_together(bags, request)
+        return _import_in_turn(bags, request)
 
 
 def _import_in_turn(bags: Sequence[Path], request: Request) -> int:
@@ -132,7 +140,7 @@ def _import_in_turn(bags: Sequence[Path], request: Request) -> int:
             opened = request.open(path, hashing)
         config, is_last = opened.settings.recorder, number == len(bags)
         if not opened.missing:
-            click.echo(f'{path}: {config.root} has it already')
+            click.echo(shown(f'{path}: {config.root} has it already'))
             if is_last and not is_finalized:
                 finalize(config)
             continue
@@ -142,7 +150,7 @@ def _import_in_turn(bags: Sequence[Path], request: Request) -> int:
         is_finalized = is_finalized and not done.summaries
         speed = _speed(seconds, begin_s)
         for summary in done.summaries:
-            click.echo(f'{path}: {summary}; {speed}')
+            click.echo(shown(f'{path}: {summary}; {speed}'))
         show_remarks(done.remarks)
         num_failed += _show_failures(done.failures)
     return int(num_failed > 0)
@@ -173,7 +181,7 @@ def _import_together(bags: Sequence[Path], request: Request) -> int:
 
 def _show_failures(failures: Sequence[str]) -> int:
     for failure in failures:
-        click.echo(f'streamrec: {failure}', err=True)
+        click.echo(shown(f'streamrec: {failure}'), err=True)
     return len(failures)
 
 

@@ -31,7 +31,13 @@ from lerobot_streamrec.dataset.check.check import Watcher
 from lerobot_streamrec.dataset.rebuild.assemble import Progress
 from lerobot_streamrec.dataset.rebuild.plan import Change, Measure, Plan
 from lerobot_streamrec.errors import ConfigError, count_text, RemoteError, StreamrecError
-from lerobot_streamrec.fleet.sync.mirror import mirrored, name_of, publish, refuse_present
+from lerobot_streamrec.fleet.sync.mirror import (
+    appended,
+    mirrored,
+    name_of,
+    publish,
+    refuse_present,
+)
 from lerobot_streamrec.fleet.sync.store import checked_url, Store
 from lerobot_streamrec.installed import EXIT_CONFIG, missing_package
 from lerobot_streamrec.remote_files import registered, shown
@@ -190,21 +196,46 @@ def reading_places(*fetched: str) -> Callable[[F], F]:
                             folders[root] = stack.enter_context(mirror)
                     return folders[root]
 
-                try:
+                with _naming_places():
                     if 'roots' in options:
                         options['roots'] = tuple(map(folder_of, options['roots']))
                     else:
                         options['root'] = folder_of(options['root'])
                     return command(**options)
-                except (StreamrecError, OSError, click.UsageError) as error:
-                    told = error.message if isinstance(error, click.UsageError) else str(error)
-                    if told == shown(told):
-                        raise
-                    raise RemoteError(shown(told)) from error
 
         return cast(F, run)
 
     return decorate
+
+
+@contextmanager
+def _naming_places() -> Iterator[None]:
+    """Let errors name the URLs in place of the folders that stand for them."""
+    try:
+        yield
+    except (StreamrecError, OSError, click.UsageError) as error:
+        told = error.message if isinstance(error, click.UsageError) else str(error)
+        if told == shown(told):
+            raise
+        raise RemoteError(shown(told)) from error
+
+
+@contextmanager
+def growing_place(root: Path | Url | None) -> Iterator[Path | None]:
+    """
+    Yield the folder of a dataset that grows, and upload what is new after the block to a URL.
+
+    :raise RemoteError: if the place cannot be read
+    :raise SyncError: if it cannot be written
+    """
+    if not isinstance(root, Url):
+        yield root
+        return
+    with progress_bar(f'reading {name_of(root)}', is_bytes=False) as note, ExitStack() as stack:
+        place = appended(Store(root), note, partial(click.echo, err=True))
+        folder = stack.enter_context(place)
+        with _naming_places():
+            yield folder
 
 
 @contextmanager

@@ -55,6 +55,7 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.settings.recorder_settings import Settings
 from lerobot_streamrec.settings.teleop_settings import TriggerRule
 from lerobot_streamrec.video.codecs.config import AUTO
+from lerobot_streamrec.workers import interrupts_held_back
 
 _POLL_S = 0.5
 _TELL_EVERY_S = 0.2
@@ -218,13 +219,9 @@ class Crew:
         pipe, theirs = context.Pipe(duplex=False)
         arguments = (replace(job, request=request), theirs)
         process = context.Process(target=_work, args=arguments, daemon=True)
-        # Ctrl-C reaches all processes of a terminal, but ends these by their pipes.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
+        with interrupts_held_back():
             process.start()
-        finally:
-            signal.signal(signal.SIGINT, before)
-            theirs.close()
+        theirs.close()
         self._running[pipe] = job, process
 
     def _hear(self, pipe: Connection) -> None:

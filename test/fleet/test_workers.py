@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from functools import partial
 import json
+from multiprocessing.context import SpawnProcess
 import os
 from pathlib import Path
 import shutil
@@ -34,7 +35,7 @@ from lerobot_streamrec.dataset.rebuild.reencode import reencode_dataset
 from lerobot_streamrec.errors import ConfigError, WorkerError
 from lerobot_streamrec.report.build import build_report
 from lerobot_streamrec.video.codecs.config import EncoderConfig
-from lerobot_streamrec.workers import HERE, Task, Workers
+from lerobot_streamrec.workers import HERE, Processes, Task, Workers
 import psutil
 import pytest
 from waiting import wait_for
@@ -191,8 +192,22 @@ def is_alive(process):
         return False
 
 
-def test_a_cluster_at_which_nobody_answers_is_refused_at_once():
+def test_a_cluster_at_which_nobody_answers_is_refused_at_once(monkeypatch):
     from lerobot_streamrec.fleet.ray_workers import RayWorkers
 
+    # That of other tests may still run.
+    monkeypatch.setattr('ray.is_initialized', lambda: False)
     with pytest.raises(ConfigError, match=r'--address .*nobody answers there'):
         RayWorkers('127.0.0.1:1', 2)
+
+
+def test_an_interrupt_while_a_process_is_started_ends_the_command(monkeypatch):
+    start = SpawnProcess.start
+
+    def start_and_interrupt(process):
+        start(process)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(SpawnProcess, 'start', start_and_interrupt)
+    with Processes(1, here_s=0.0) as workers, pytest.raises(KeyboardInterrupt):
+        list(workers.run([Task('x', os.getpid)]))

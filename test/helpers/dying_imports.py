@@ -27,6 +27,7 @@ from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.rebuild.exchange import folder_beside
 from lerobot_streamrec.dataset.rebuild.new_tree import Disk
 from lerobot_streamrec.fleet import bag_workers
+from lerobot_streamrec.fleet.sync.store import Store
 from lerobot_streamrec.recording.recorder import Recorder
 
 work = bag_workers._work
@@ -104,6 +105,19 @@ def kill_at_save(number, *, is_durable):
     Recorder.save = save_and_die
 
 
+def kill_at_upload(number):
+    """Die within the upload of this number, from 1."""
+    put, uploads = Store.put, []
+
+    def put_and_die(store, path, chunks):
+        uploads.append(path)
+        if len(uploads) == number:
+            kill()
+        put(store, path, chunks)
+
+    Store.put = put_and_die
+
+
 if __name__ == '__main__':
     instant, *arguments = sys.argv[1:]
     if instant == 'a bag is done':
@@ -112,6 +126,8 @@ if __name__ == '__main__':
         # A shell starts programs in the background with this signal ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         interrupt_when_all_have_begun(2)
+    elif instant.startswith('upload'):
+        kill_at_upload(int(instant.split()[1]))
     elif instant.startswith('save'):
         word, number = instant.split()
         kill_at_save(int(number), is_durable=word == 'saved')

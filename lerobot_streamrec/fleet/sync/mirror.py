@@ -19,22 +19,30 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from functools import partial
+import hashlib
 import io
 import os
 from pathlib import Path, PurePosixPath
+import shutil
 import sys
 import tempfile
 import threading
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 
+from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import INFO
-from lerobot_streamrec.errors import DatasetExistsError, RemoteError
+from lerobot_streamrec.errors import ConfigError, DatasetExistsError, RemoteError, SyncError
 from lerobot_streamrec.fleet.sync.run import Patience, Sync
-from lerobot_streamrec.fleet.sync.store import advice_on, Manifest, Store
+from lerobot_streamrec.fleet.sync.snapshot import Reader
+from lerobot_streamrec.fleet.sync.store import advice_on, digest_of, Manifest, Store, Uploaded
+from lerobot_streamrec.installed import cache_folder
 from lerobot_streamrec.remote_files import make_placeholder, register, unregister
 
 _FETCHES_AT_ONCE = 16
+_LARGE = ('data/', 'videos/')
+# Stands in the journal for the SHA-256 of a file that nobody has read here.
+_UNREAD = 'unread'
 
 PATIENCE = Patience(give_up_s=600.0)
 """The patience of an upload for which a command waits."""
@@ -130,7 +138,7 @@ def mirrored(
                 'options of the URL, such as region and endpoint_override'
             )
         try:
-            _fill(folder, store, sizes, fetched, note)
+            _fill(folder, store, sizes, {one for one in sizes if one.startswith(fetched)}, note)
             register(folder, store.url, partial(_open_as_listed, store, folder))
             yield folder
         finally:
@@ -141,16 +149,16 @@ def _fill(
     folder: Path,
     store: Store,
     sizes: dict[str, int],
-    fetched: tuple[str, ...],
+    wanted: set[str],
     note: Callable[[int, int], None],
 ) -> None:
-    wanted = [path for path in sizes if path.startswith(fetched)]
+    """Fetch the wanted files, and make placeholders of the others."""
     for path in sizes:
         if {'', '.', '..'} & {*path.split('/')} or '\0' in path:
             raise RemoteError(f'{store.url} has a file with the name {path!r}, which is refused')
         try:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            if not path.startswith(fetched):
+            if path not in wanted:
                 make_placeholder(folder / path, sizes[path])
         except OSError as error:
             what = f'{path!r} of {store.url} cannot be shown as a file here'
@@ -168,6 +176,85 @@ def _fill(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+@contextmanager
+def appended(
+    store: Store,
+    note: Callable[[int, int], None] = lambda *_: None,
+    say: Callable[[str], None] = print,
+) -> Iterator[Path]:
+    """
+    Let a folder stand for a dataset in an object store, and upload what the block adds to it.
+
+    The folder is in the user's cache, and stays there until all is uploaded: if the command is
+    killed, the next one goes on with it. Data and videos of the store are placeholders.
+
+    :param store: the place, which may be empty
+    :param note: receives the numbers of files that were and that will be fetched
+    :param say: receives a line for people
+    :return: the folder, which does not exist if the place is empty
+    :raise ConfigError: if there is no folder for it
+    :raise RemoteError: if the place cannot be read
+    :raise SyncError: if another command appends to the place, or it cannot be written
+    """
+    try:
+        name = hashlib.sha256(store.url.encode()).hexdigest()[:12]
+        parent = cache_folder() / f'appending-{name}'
+        parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        needed = f'a folder for new episodes is needed, set XDG_CACHE_HOME: {error}'
+        raise ConfigError('--root', store.url, needed) from error
+    lock = FileLock(parent / 'lock')
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SyncError(f'another command appends to {store.url}: wait until it ends') from error
+    folder = parent.resolve() / name_of(store.url)
+    try:
+        _begin(folder, store, note)
+        register(folder, store.url, partial(_open_as_listed, store, folder))
+        yield folder
+        if (folder / INFO).is_file():
+            Sync(folder, store, threading.Event(), patience=PATIENCE, say=say).run()
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        unregister(folder)
+        lock.release()
+
+
+def _begin(folder: Path, store: Store, note: Callable[[int, int], None]) -> None:
+    """Fetch a dataset but its data and videos, unless an earlier command has done so."""
+    with _explaining(store.url):
+        is_current = folder.exists() and _is_still_there(folder, store)
+        sizes = {} if is_current else store.files()
+    if is_current:
+        return
+    # What was imported from bags can be imported again.
+    shutil.rmtree(folder, ignore_errors=True)
+    if not sizes:
+        return
+    new = folder.with_name(f'.{folder.name}.new')
+    shutil.rmtree(new, ignore_errors=True)
+    _fill(new, store, sizes, {one for one in sizes if not one.startswith(_LARGE)}, note)
+    snapshot = Reader(new).read()
+    with closing(Manifest(new, store.url)) as copied:
+        for path, (size, mtime_ns) in snapshot.files.items():
+            content = snapshot.contents.get(path)
+            digest = _UNREAD if content is None else digest_of([content])
+            held = snapshot.holds.get(path, '')
+            copied.note(path, Uploaded(size, digest, mtime_ns, held, is_done=True))
+    new.rename(folder)
+
+
+def _is_still_there(folder: Path, store: Store) -> bool:
+    """Return whether nobody else has written to a place since a command began to append."""
+    with closing(Manifest(folder, store.url)) as copied:
+        entry = copied.get(str(INFO))
+    content = store.content(str(INFO))
+    if entry is None or not entry.is_done:
+        return entry is not None or content is None
+    return content is not None and digest_of([content]) == entry.sha256
 
 
 def refuse_present(store: Store) -> None:

@@ -25,7 +25,6 @@ from dataclasses import replace
 from functools import cache
 import json
 import logging
-import os
 from pathlib import Path
 import platform
 import tempfile
@@ -36,6 +35,7 @@ from typing import Any
 import av
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import VideoError
+from lerobot_streamrec.installed import cache_folder
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.codecs.scheduling import usable_cores
 from lerobot_streamrec.video.trials.trial import Trial, TrialChild, TrialTask
@@ -133,8 +133,7 @@ class CostMeter:
 def costs_path() -> Path | None:
     """Return the file of measured costs in the user's cache; None if there is no home folder."""
     with suppress(RuntimeError):
-        cache_home = Path(os.environ.get('XDG_CACHE_HOME') or '~/.cache').expanduser()
-        return cache_home / 'lerobot_streamrec' / 'encoder_costs.json'
+        return cache_folder() / 'encoder_costs.json'
     return None
 
 
