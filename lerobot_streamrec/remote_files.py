@@ -21,7 +21,8 @@ and nobody takes its zeros for content.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+import hashlib
 import os
 from pathlib import Path
 import stat
@@ -130,6 +131,14 @@ def size_bytes(path: Path) -> int:
             raise
         with file:
             return file.seek(0, os.SEEK_END)
+
+
+def digest_of(chunks: Iterable[bytes]) -> str:
+    """Return the SHA-256 of bytes as hexadecimal digits."""
+    found = hashlib.sha256()
+    for chunk in chunks:
+        found.update(chunk)
+    return found.hexdigest()
 
 
 def _open_elsewhere(path: Path) -> BinaryIO | None:

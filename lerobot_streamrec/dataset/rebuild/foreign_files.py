@@ -26,10 +26,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-import hashlib
+from functools import partial
 from pathlib import Path, PurePosixPath
 import re
-from typing import BinaryIO
 
 from lerobot_streamrec.dataset.about.robot_files import FOLDER as ROBOT
 from lerobot_streamrec.dataset.format.catalog import Catalog
@@ -38,7 +37,7 @@ from lerobot_streamrec.dataset.format.layout import is_left_by_recording, SYNC, 
 from lerobot_streamrec.dataset.format.parquet import read_parquet, to_bytes
 from lerobot_streamrec.dataset.rebuild.new_tree import foreign_files, NewTree
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetsDifferError, some_of
-from lerobot_streamrec.remote_files import opened, size_bytes
+from lerobot_streamrec.remote_files import digest_of, opened, size_bytes
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -240,14 +239,10 @@ def _are_equal(one: Path, other: Path) -> bool:
     if size_bytes(one) != size_bytes(other):
         return False
     with opened(one) as ours, opened(other) as theirs:
-        return _digest(ours) == _digest(theirs)
-
-
-def _digest(file: BinaryIO) -> bytes:
-    found = hashlib.sha256()
-    while chunk := file.read(_CHUNK_BYTES):
-        found.update(chunk)
-    return found.digest()
+        digests = {
+            digest_of(iter(partial(file.read, _CHUNK_BYTES), b'')) for file in (ours, theirs)
+        }
+    return len(digests) == 1
 
 
 def numbered_meta_files(catalog: Catalog) -> list[str]:

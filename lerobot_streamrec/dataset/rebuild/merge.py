@@ -43,7 +43,7 @@ from lerobot_streamrec.dataset.rebuild.new_tree import DISK, Disk
 from lerobot_streamrec.dataset.rebuild.pieces import kept_episodes
 from lerobot_streamrec.dataset.rebuild.plan import Change, make_plan, measured, Plan
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError
-from lerobot_streamrec.remote_files import registered
+from lerobot_streamrec.remote_files import is_place
 from lerobot_streamrec.workers import HERE, Task, Workers
 
 
@@ -205,7 +205,7 @@ def add_datasets(
 def _read_rows(roots: Sequence[Path], workers: Workers) -> list[EpisodeIndex]:
     """Refuse datasets that cannot be merged; return their episodes files, as they were read."""
     # Only this machine has the names of the files of datasets that lie elsewhere.
-    are_here = not any(root.resolve() in registered() for root in roots)
+    are_here = not any(is_place(root.resolve()) for root in roots)
     checks = [Task(f'the rows of {root}', partial(refuse_odd_dataset, root)) for root in roots]
     return list((workers if are_here else HERE).run(checks))
 

@@ -35,9 +35,9 @@ from lerobot_streamrec.dataset.format.layout import INFO
 from lerobot_streamrec.errors import ConfigError, DatasetExistsError, RemoteError, SyncError
 from lerobot_streamrec.fleet.sync.run import Patience, Sync
 from lerobot_streamrec.fleet.sync.snapshot import Reader
-from lerobot_streamrec.fleet.sync.store import advice_on, digest_of, Manifest, Store, Uploaded
+from lerobot_streamrec.fleet.sync.store import advice_on, Manifest, Store, Uploaded
 from lerobot_streamrec.installed import cache_folder
-from lerobot_streamrec.remote_files import make_placeholder, register, unregister
+from lerobot_streamrec.remote_files import digest_of, make_placeholder, register, unregister
 
 _FETCHES_AT_ONCE = 16
 _LARGE = ('data/', 'videos/')

@@ -32,7 +32,6 @@ from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, Streamre
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
 from lerobot_streamrec.fleet.sync.store import (
     advice_on,
-    digest_of,
     journal_path,
     Manifest,
     Store,
@@ -46,6 +45,7 @@ from lerobot_streamrec.fleet.sync.upload import (
     StoppedError,
     Upload,
 )
+from lerobot_streamrec.remote_files import digest_of
 
 _POLL_S, _LOOK_AGAIN_S = 2.0, 60.0
 _TELL_S, _SAY_S = 10.0, 60.0

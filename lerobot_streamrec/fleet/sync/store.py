@@ -35,6 +35,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from lerobot_streamrec.dataset.format.layout import SYNC
 from lerobot_streamrec.durable import replace_durably
 from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.remote_files import digest_of
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 CHUNK_BYTES = 1 << 18
@@ -215,14 +216,6 @@ def _device_of(base: Path) -> int:
 def advice_on(error: OSError) -> str:
     """Return what helps against an error of a place that no attempt mends; empty: unknown."""
     return next((one for pattern, one in _ADVICE if re.search(pattern, str(error))), '')
-
-
-def digest_of(chunks: Iterable[bytes]) -> str:
-    """Return the SHA-256 of bytes as hexadecimal digits."""
-    found = hashlib.sha256()
-    for chunk in chunks:
-        found.update(chunk)
-    return found.hexdigest()
 
 
 def checked_url(text: str, root: Path | None = None) -> str:

@@ -29,8 +29,9 @@ from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, STATS, SUB
 from lerobot_streamrec.dataset.format.statistics_file import sidecar_path
 from lerobot_streamrec.errors import SyncError
 from lerobot_streamrec.fleet.sync.snapshot import episodes_file, Snapshot
-from lerobot_streamrec.fleet.sync.store import CHUNK_BYTES, digest_of, Manifest, Store, Uploaded
+from lerobot_streamrec.fleet.sync.store import CHUNK_BYTES, Manifest, Store, Uploaded
 from lerobot_streamrec.installed import streamrec_command
+from lerobot_streamrec.remote_files import digest_of
 
 _INFO = str(INFO)
 EPISODES_PER_STEP = 25
