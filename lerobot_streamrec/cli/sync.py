@@ -43,10 +43,22 @@ _NICENESS = 10
 )
 @click.option('--verify', is_flag=True, help='Read every file back, and compare its SHA-256.')
 @click.option(
+    '--keep-days',
+    type=click.FloatRange(min=0.0),
+    metavar='N',
+    help='Delete ROOT N days after its last change, once every file was read back from URL.',
+)
+@click.option(
     '--forget', is_flag=True, help='Forget what was copied, and copy nothing: see docs/fleet.md.'
 )
 def sync(
-    root: Path, url: str, watch: bool, bandwidth: float | None, verify: bool, forget: bool
+    root: Path,
+    url: str,
+    watch: bool,
+    bandwidth: float | None,
+    verify: bool,
+    keep_days: float | None,
+    forget: bool,
 ) -> int:
     """
     Copy the dataset ROOT to URL: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or the path of a folder.
@@ -69,7 +81,9 @@ def sync(
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, lambda number, _: _end(number, stop))
     say = partial(click.echo, err=True)
-    work = Sync(root, Store(url), stop, bandwidth_mib_s=bandwidth, say=say)
+    work = Sync(
+        root, Store(url), stop, bandwidth_mib_s=bandwidth, keep_days=keep_days, say=say
+    )
     num_waiting = work.run(is_watching=watch, is_verifying=verify)
     if num_waiting:
         click.echo(f'{count_text(num_waiting, "file")} wait: run the same command again', err=True)

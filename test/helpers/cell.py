@@ -168,11 +168,19 @@ def shared_files(root):
     return {path: (root / path).read_bytes() for path in paths}
 
 
-def sync(cell, store, *, stop=None, said=None, step=25, **options):
+def sync(cell, store, *, stop=None, said=None, step=25, keep_days=None, **options):
     """Run one sync to its end; return the number of files that wait."""
     say = (said if said is not None else []).append
     stop = stop or threading.Event()
-    made = Sync(cell.root, store, stop, patience=SOON, episodes_per_step=step, say=say)
+    made = Sync(
+        cell.root,
+        store,
+        stop,
+        patience=SOON,
+        keep_days=keep_days,
+        episodes_per_step=step,
+        say=say,
+    )
     return made.run(**options)
 
 

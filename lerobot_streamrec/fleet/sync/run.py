@@ -11,13 +11,13 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""A sync as a whole: what a place holds already, attempts, waiting, and a file with its status."""
+"""A sync as a whole: attempts, waiting, verification, and a file with its status."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 import json
 import os
@@ -29,6 +29,7 @@ import time
 from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import INFO, OWN
 from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, StreamrecError, SyncError
+from lerobot_streamrec.fleet.sync.expiry import Expiry, remove_leftovers
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
 from lerobot_streamrec.fleet.sync.store import (
     advice_on,
@@ -39,9 +40,8 @@ from lerobot_streamrec.fleet.sync.store import (
 )
 from lerobot_streamrec.fleet.sync.upload import (
     EPISODES_PER_STEP,
-    gone_text,
-    local_digest,
     Pace,
+    reconcile,
     StoppedError,
     Upload,
 )
@@ -84,6 +84,8 @@ class Sync:
     :param stop: event that ends the sync after the present file, or within it if it is large
     :param bandwidth_mib_s: largest number of MiB per second; None: no limit
     :param patience: how long failures are borne
+    :param keep_days: days after its last change for which the root is kept, and then deleted once
+        every file was read back from the place; None: nothing is ever deleted
     :param episodes_per_step: number of episodes after which a part becomes visible
     :param say: receives a line for people
     """
@@ -96,6 +98,7 @@ class Sync:
         *,
         bandwidth_mib_s: float | None = None,
         patience: Patience = Patience(),
+        keep_days: float | None = None,
         episodes_per_step: int = EPISODES_PER_STEP,
         say: Callable[[str], None] = print,
     ) -> None:
@@ -114,10 +117,12 @@ class Sync:
         self._left_out: tuple[str, ...] = ()
         self._told_s = self._said_s = 0.0
         self._verified: set[str] = set()
+        self._expiry = None if keep_days is None else Expiry(keep_days, say)
+        self._is_expiring = self._is_deleted = False
 
     def run(self, *, is_watching: bool = False, is_verifying: bool = False) -> int:
         """
-        Copy the dataset, and follow its changes until the event is set.
+        Copy the dataset, and follow its changes until the event is set or the root is deleted.
 
         :param is_watching: False: end once the place has the present state
         :param is_verifying: True: also read back every file and compare its SHA-256
@@ -127,6 +132,8 @@ class Sync:
         """
         if not (self._root / INFO).exists() and not (self._root / OWN).is_dir():
             raise DatasetCorruptError(f'{self._root} holds no LeRobot dataset: there is no {INFO}')
+        if self._expiry:
+            remove_leftovers(self._root)
         with locked(self._root, self._store.url):
             manifest = Manifest(self._root, self._store.url)
             problem = ''
@@ -135,7 +142,7 @@ class Sync:
                     seen = poll(self._root)
                     if not self._try(manifest, is_watching, is_verifying):
                         continue
-                    if not is_watching:
+                    if not is_watching or self._is_deleted:
                         break
                     self._wait_for_change(seen)
             except (OSError, StreamrecError) as error:
@@ -202,6 +209,20 @@ class Sync:
             num_episodes = len(self._snapshot.episodes)
             self._say(f'{self._store.url} is up to date, with {num_episodes} episodes')
         self._tell('up to date')
+        self._expire(manifest)
+
+    def _expire(self, manifest: Manifest) -> None:
+        if self._expiry is None or not self._expiry.is_due(self._snapshot):
+            self._is_expiring = False
+            return
+        if not self._is_expiring:
+            # Files that were read back days ago may be lost by now.
+            self._verified.clear()
+            self._is_expiring = True
+        self._verify(manifest)
+        self._is_deleted = self._expiry.delete(self._reader, self._snapshot)
+        if self._is_deleted:
+            self._say(f'{self._root} was deleted: all of it is at {self._store.url}')
 
     def _note_progress(self, is_file_done: bool) -> None:
         now_s = time.monotonic()
@@ -277,6 +298,8 @@ class Sync:
             'updated_at': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         }
         self._told_s = time.monotonic()
+        if self._is_deleted:
+            return
         path = status_path(self._root, self._store.url)
         aside = path.with_suffix('.status-new')
         try:
@@ -327,64 +350,3 @@ def forget(root: Path, url: str) -> bool:
         path.unlink()
         status_path(root, url).unlink(missing_ok=True)
     return True
-
-
-def reconcile(
-    store: Store, manifest: Manifest, snapshot: Snapshot, say: Callable[[str], None]
-) -> None:
-    """
-    Compare what was uploaded with what the place holds, so that missing files are uploaded again.
-
-    Without a manifest, files are read back, and a place that holds the same dataset is taken over.
-
-    :raise OSError: if the network or the store fails, or the place has lost the dataset
-    :raise SyncError: if the place holds something else
-    """
-    there = store.files()
-    if not len(manifest):
-        if there:
-            _adopt(store, manifest, snapshot, there, say)
-        return
-    entries = {path: entry for path in manifest if (entry := manifest.get(path))}
-    known = [path for path, one in entries.items() if one.is_done]
-    if (str(INFO) in known and str(INFO) not in there) or (known and not set(known) & set(there)):
-        raise OSError(gone_text(store.url, snapshot.root))
-    # Another info.json is the work of another program, at which ``Upload`` stops.
-    known = [path for path in known if path != str(INFO)]
-    lost = [path for path in known if there.get(path) != entries[path].size]
-    for path in lost:
-        manifest.note(path, replace(entries[path], is_done=False))
-    if lost:
-        say(f'{store.url} has lost {len(lost)} files, such as {lost[0]}; they are copied again')
-
-
-def _adopt(
-    store: Store,
-    manifest: Manifest,
-    snapshot: Snapshot,
-    there: dict[str, int],
-    say: Callable[[str], None],
-) -> None:
-    known = [path for path in there if path in snapshot.files]
-    say(f'{store.url} is not empty, and the list of copied files is lost: reading {len(known)}')
-    found: dict[str, Uploaded] = {}
-    for path in known:
-        size, mtime_ns = snapshot.files[path]
-        is_same = there[path] == size and store.digest(path) == (
-            digest := local_digest(snapshot, path)
-        )
-        found[path] = (
-            Uploaded(size, digest, mtime_ns, snapshot.holds.get(path, ''), is_done=True)
-            if is_same
-            else Uploaded(there[path], '', 0, '', is_done=False)
-        )
-    same = [path for path, one in found.items() if one.is_done]
-    if not any(path.startswith(('data/', 'videos/')) for path in same):
-        raise SyncError(
-            f'{store.url} holds other files, such as {min(there)}, and not this dataset: '
-            'nothing was changed there. Name an empty place, or one that this root was synced to.'
-        )
-    for path, entry in found.items():
-        manifest.note(path, entry)
-    if left := sorted(set(there) - set(found)):
-        say(f'{len(left)} files at {store.url} are not in {snapshot.root} and stay: {left[0]} ...')

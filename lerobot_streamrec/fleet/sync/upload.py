@@ -11,7 +11,7 @@
 # WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
 # See the License for the specific language governing permissions and
 # limitations under the License.
-"""One pass of a sync: steps from one dataset at the remote to another, each of use to readers."""
+"""One pass of a sync: what the remote holds, and steps from there, each of use to readers."""
 
 from __future__ import annotations
 
@@ -254,6 +254,67 @@ class Upload:
                 f'run: {_forget(self._store.url, self._snapshot.root)}'
             )
         return parse_info(content, self._store.url).total_episodes
+
+
+def reconcile(
+    store: Store, manifest: Manifest, snapshot: Snapshot, say: Callable[[str], None]
+) -> None:
+    """
+    Compare what was uploaded with what the place holds, so that missing files are uploaded again.
+
+    Without a manifest, files are read back, and a place that holds the same dataset is taken over.
+
+    :raise OSError: if the network or the store fails, or the place has lost the dataset
+    :raise SyncError: if the place holds something else
+    """
+    there = store.files()
+    if not len(manifest):
+        if there:
+            _adopt(store, manifest, snapshot, there, say)
+        return
+    entries = {path: entry for path in manifest if (entry := manifest.get(path))}
+    known = [path for path, one in entries.items() if one.is_done]
+    if (str(INFO) in known and str(INFO) not in there) or (known and not set(known) & set(there)):
+        raise OSError(gone_text(store.url, snapshot.root))
+    # Another info.json is the work of another program, at which ``Upload`` stops.
+    known = [path for path in known if path != str(INFO)]
+    lost = [path for path in known if there.get(path) != entries[path].size]
+    for path in lost:
+        manifest.note(path, replace(entries[path], is_done=False))
+    if lost:
+        say(f'{store.url} has lost {len(lost)} files, such as {lost[0]}; they are copied again')
+
+
+def _adopt(
+    store: Store,
+    manifest: Manifest,
+    snapshot: Snapshot,
+    there: dict[str, int],
+    say: Callable[[str], None],
+) -> None:
+    known = [path for path in there if path in snapshot.files]
+    say(f'{store.url} is not empty, and the list of copied files is lost: reading {len(known)}')
+    found: dict[str, Uploaded] = {}
+    for path in known:
+        size, mtime_ns = snapshot.files[path]
+        is_same = there[path] == size and store.digest(path) == (
+            digest := local_digest(snapshot, path)
+        )
+        found[path] = (
+            Uploaded(size, digest, mtime_ns, snapshot.holds.get(path, ''), is_done=True)
+            if is_same
+            else Uploaded(there[path], '', 0, '', is_done=False)
+        )
+    same = [path for path, one in found.items() if one.is_done]
+    if not any(path.startswith(('data/', 'videos/')) for path in same):
+        raise SyncError(
+            f'{store.url} holds other files, such as {min(there)}, and not this dataset: '
+            'nothing was changed there. Name an empty place, or one that this root was synced to.'
+        )
+    for path, entry in found.items():
+        manifest.note(path, entry)
+    if left := sorted(set(there) - set(found)):
+        say(f'{len(left)} files at {store.url} are not in {snapshot.root} and stay: {left[0]} ...')
 
 
 def gone_text(url: str, root: Path) -> str:
