@@ -16,12 +16,15 @@ Measure how long a merge of many small episodes takes, with 1 to 8 workers.
 
 ``python benchmarks/merge.py`` makes datasets of short episodes, merges them with each number of
 workers, and compares all files of the results. ``--engine ray`` does the tasks on a local Ray,
-whose processor time is not known here. The exit status is 1 if the results differ.
+whose processor time is not known here. With ``--place`` the datasets lie in an object store, from
+where they are read; the result is made here. The exit status is 1 if the results differ.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 import hashlib
 from pathlib import Path
@@ -35,18 +38,23 @@ from lerobot_streamrec.dataset.format.features import camera_feature, vector_fea
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
+from lerobot_streamrec.fleet.sync.mirror import mirrored, publish
+from lerobot_streamrec.fleet.sync.store import checked_url, Store
 from lerobot_streamrec.frame import Frame
 from lerobot_streamrec.stats.histograms import ImageHistogram
 from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.workers import HERE, Processes, Workers
 import numpy as np
+from pyarrow import fs
 
 from benchmarks.machine import this_machine
 
 _CAMERAS = ('observation.images.front', 'observation.images.wrist')
 _VECTORS = ('observation.state', 'action')
 _FPS, _NUM_ROWS, _WIDTH, _HEIGHT, _NUM_JOINTS = 10, 30, 96, 72, 6
+# As the command fetches them.
+_FETCHED = ('meta/', '.streamrec/')
 _ENCODER = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 
 
@@ -107,11 +115,12 @@ class Run:
     digest: str
 
 
-def merge(out: Path, roots: list[Path], workers: Workers) -> Run:
-    """Merge datasets, measure it, and remove the result."""
+def merge(out: Path, roots: list[Path], places: list[str], workers: Workers) -> Run:
+    """Merge datasets, or those in a store; measure it, and remove the result."""
     begin_s, driver_s, workers_s = time.perf_counter(), time.process_time(), _children_s()
-    with workers:
-        merge_datasets(out, roots, workers=workers)
+    with workers, ExitStack() as stack:
+        folders = [stack.enter_context(mirrored(Store(one), _FETCHED)) for one in places]
+        merge_datasets(out, folders or roots, workers=workers)
     seconds = time.perf_counter() - begin_s
     driver_s, workers_s = time.process_time() - driver_s, _children_s() - workers_s
     run = Run(seconds, driver_s, workers_s, _digest(out))
@@ -133,6 +142,22 @@ def _digest(root: Path) -> str:
     return found.hexdigest()
 
 
+@contextmanager
+def _uploaded(root: Path, num_roots: int, place: str) -> Iterator[list[str]]:
+    """Yield the URLs of equal datasets in a store, which are removed at the end."""
+    url, _, options = checked_url(place).partition('?')
+    urls = [f'{url}/root-{number:03}?{options}'.rstrip('?') for number in range(num_roots)]
+    publish(root, Store(urls[0]))
+    system, first = fs.FileSystem.from_uri(urls[0])
+    for one in urls[1:]:
+        _, path = fs.FileSystem.from_uri(one)
+        fs.copy_files(first, path, source_filesystem=system, destination_filesystem=system)
+    try:
+        yield urls
+    finally:
+        system.delete_dir(fs.FileSystem.from_uri(place)[1])
+
+
 def _workers(engine: str, jobs: int) -> Workers:
     if engine == 'ray':
         from lerobot_streamrec.fleet.ray_workers import RayWorkers
@@ -149,22 +174,27 @@ def main() -> int:
     parser.add_argument('--jobs', type=int, nargs='+', default=[1, 2, 4, 8])
     parser.add_argument('--engine', choices=('processes', 'ray'), default='processes')
     parser.add_argument('--folder', type=Path, help='where the datasets are made')
+    parser.add_argument('--place', help='URL of an empty place in a store for the datasets')
     options = parser.parse_args()
     machine = this_machine()
     print(machine, machine.warning, sep='\n', flush=True)
     digests = set()
-    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+    with tempfile.TemporaryDirectory(dir=options.folder) as name, ExitStack() as stack:
         folder = Path(name)
         roots = [folder / f'root-{number:03}' for number in range(options.roots)]
         write_dataset(roots[0], options.episodes)
         for root in roots[1:]:
             shutil.copytree(roots[0], root)
+        places = []
+        if options.place:
+            places = stack.enter_context(_uploaded(roots[0], options.roots, options.place))
         total = options.roots * options.episodes
-        print(f'{total} episodes in {options.roots} datasets, engine {options.engine}')
+        where = f'{options.roots} datasets {"in a store" if places else "on the disk"}'
+        print(f'{total} episodes in {where}, engine {options.engine}')
         print('| workers | seconds | driver CPU s | workers CPU s | episodes/s |', flush=True)
         print('|---|---|---|---|---|')
         for jobs in options.jobs:
-            run = merge(folder / 'out', roots, _workers(options.engine, jobs))
+            run = merge(folder / 'out', roots, places, _workers(options.engine, jobs))
             digests.add(run.digest)
             cells = (run.seconds, run.driver_s, run.workers_s, total / run.seconds)
             print(f'| {jobs} | {" | ".join(f"{one:.1f}" for one in cells)} |', flush=True)

@@ -24,6 +24,7 @@ from typing import Any, TYPE_CHECKING
 
 import click
 from lerobot_streamrec.cli.progress import (
+    address_option,
     AnyPlace,
     bag_bar,
     DatasetPath,
@@ -36,15 +37,18 @@ from lerobot_streamrec.cli.progress import (
     show_remarks,
     shown_option,
     Url,
+    workers_of,
 )
 from lerobot_streamrec.durable import written_beside
 from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.installed import streamrec_command
 from lerobot_streamrec.remote_files import shown
 from lerobot_streamrec.report.summary import size_text
+from lerobot_streamrec.video.codecs.scheduling import usable_cores
 
 if TYPE_CHECKING:
     from lerobot_streamrec.fleet.bag_workers import Request
+    from lerobot_streamrec.workers import Workers
 
 
 @click.command(
@@ -81,7 +85,18 @@ if TYPE_CHECKING:
     'teleop.triggers in --params; may be repeated. Needs no --episodes.',
 )
 @shown_option('--namespace', default='/', help='Namespace of the recorder in --params.')
-@shown_option('--jobs', default=1, type=click.IntRange(1), help='Bags that are imported at once.')
+@click.option(
+    '--jobs',
+    type=click.IntRange(1),
+    help='Bags that are imported at once.  [default: 1; with --engine ray: all]',
+)
+@shown_option(
+    '--engine',
+    type=click.Choice(('processes', 'ray')),
+    default='processes',
+    help='Who imports several bags at once; the result is the same.',
+)
+@address_option
 def import_bags(
     bags: tuple[Path, ...],
     params: Path,
@@ -90,7 +105,9 @@ def import_bags(
     episodes: str | None,
     triggers: tuple[str, ...],
     namespace: str,
-    jobs: int,
+    jobs: int | None,
+    engine: str,
+    address: str,
 ) -> int:
     """
     Make episodes of each BAG, with the rows that a live recording would have had.
@@ -99,35 +116,37 @@ def import_bags(
     begins as soon as every stream of --params has a sample. What the dataset already has is
     skipped. Interrupted, the same command goes on with the episode that was being read.
 
-    With --jobs, the episodes appear together at the end, and a bag that cannot be imported does
-    not stop the others.
+    With --jobs or --engine ray, the episodes appear together at the end, and a bag that cannot be
+    imported does not stop the others.
     """
     with importing('import needs rosbags'):
         from lerobot_streamrec.fleet.bag_import import IMPORT_OPTIONS
         from lerobot_streamrec.fleet.bag_workers import Request
         from lerobot_streamrec.fleet.planning.bag_episodes import episodes_choice
         from lerobot_streamrec.settings.teleop_settings import parse_triggers
-    num_recorders = min(jobs, len(bags))
-    if isinstance(root, Url) and num_recorders > 1:
+    on_ray = engine == 'ray'
+    num_jobs = min(jobs or (len(bags) if on_ray else 1), len(bags))
+    is_together = on_ray or num_jobs > 1
+    if isinstance(root, Url) and is_together:
         allowed = f'1 is allowed with --root {root}, where nothing can be joined'
-        raise ConfigError('--jobs', jobs, allowed)
+        raise ConfigError('--engine' if on_ray else '--jobs', engine if on_ray else jobs, allowed)
     rules = parse_triggers('--trigger', triggers)
     choice = episodes_choice(episodes, has_triggers=bool(rules))
     replaced: dict[str, Any] = dict(IMPORT_OPTIONS)
     replaced |= {'task': task} if task else {}
-    with growing_place(root) as folder:
+    with growing_place(root) as folder, workers_of(engine, num_jobs, address) as workers:
         replaced |= {'root': str(folder)} if folder is not None else {}
         request = Request(
             params,
             namespace,
             replaced,
-            num_recorders=num_recorders,
+            num_recorders=usable_cores() if on_ray else num_jobs,
             choice=choice,
             triggers=tuple(rules),
             has_others=len(bags) > 1,
         )
-        if num_recorders > 1:
-            return _import_together(bags, request)
+        if is_together:
+            return _import_together(bags, request, workers if on_ray else None)
         return _import_in_turn(bags, request)
 
 
@@ -156,7 +175,7 @@ def _import_in_turn(bags: Sequence[Path], request: Request) -> int:
     return int(num_failed > 0)
 
 
-def _import_together(bags: Sequence[Path], request: Request) -> int:
+def _import_together(bags: Sequence[Path], request: Request, cluster: Workers | None) -> int:
     from lerobot_streamrec.fleet.bag_jobs import import_together, plan_jobs
 
     with progress_bar('hashing') as hashing:
@@ -165,7 +184,7 @@ def _import_together(bags: Sequence[Path], request: Request) -> int:
     num = count_text(len(jobs.todo), 'bag')
     if jobs.todo or jobs.is_interrupted:
         bar = partial(bag_bar, f'importing {num}', seconds)
-        import_together(jobs, bar, partial(progress_bar, 'joining'))
+        import_together(jobs, bar, partial(progress_bar, 'joining'), cluster)
     for path in dict.fromkeys(bags):
         if path in jobs.failures:
             click.echo(f'{path}: not imported: {jobs.failures[path]}', err=True)

@@ -101,6 +101,11 @@ cameras_option = click.option(
     multiple=True,
     help='With a dataset: camera, such as front; all by default.',
 )
+address_option = click.option(
+    '--address',
+    default='',
+    help='With --engine ray: the cluster, such as auto.  [default: one on this machine]',
+)
 
 
 def workers_options(*engines: str) -> Callable[[F], F]:
@@ -124,14 +129,10 @@ def workers_options(*engines: str) -> Callable[[F], F]:
             type=click.IntRange(1, 1024),
             help='Number of tasks at once.  [default: the cores here, or those of the cluster]',
         )
-        @click.option(
-            '--address',
-            default='',
-            help='With --engine ray: the cluster, such as auto.  [default: one on this machine]',
-        )
+        @address_option
         @wraps(command)
         def run(*args: Any, engine: str, jobs: int | None, address: str, **given: Any) -> Any:
-            with _workers(engine, jobs, address) as workers:
+            with workers_of(engine, jobs, address) as workers:
                 return command(*args, workers=workers, **given)
 
         return cast(F, run)
@@ -139,7 +140,12 @@ def workers_options(*engines: str) -> Callable[[F], F]:
     return decorate
 
 
-def _workers(engine: str, jobs: int | None, address: str) -> Workers:
+def workers_of(engine: str, jobs: int | None, address: str) -> Workers:
+    """
+    Return who does tasks, which the caller closes; see ``workers_options``.
+
+    :raise click.UsageError: if the options do not belong together
+    """
     if address and engine != 'ray':
         raise click.UsageError('--address only applies together with --engine ray')
     num_tasks = jobs or usable_cores()

@@ -39,6 +39,7 @@ from lerobot_streamrec.errors import ConfigError, DatasetError, RebuildError, St
 from lerobot_streamrec.fleet.bag_import import finalize, Imported, Progress
 from lerobot_streamrec.fleet.bag_workers import Crew, Job, Request, Result
 from lerobot_streamrec.recording.config import RecorderConfig
+from lerobot_streamrec.workers import Workers
 
 
 @dataclass(slots=True)
@@ -113,6 +114,7 @@ def import_together(
     jobs: Jobs,
     importing: Callable[[], AbstractContextManager[Progress]],
     joining: Callable[[], AbstractContextManager[Bytes]],
+    cluster: Workers | None = None,
 ) -> None:
     """
     Import bags by several processes, and add their episodes to the dataset in one step.
@@ -124,6 +126,7 @@ def import_together(
     :param jobs: jobs to do; receives the results
     :param importing: opens a bar for the seconds and bytes that are read
     :param joining: opens a bar for the bytes that are joined and all of them
+    :param cluster: imports the bags as tasks; None: processes of this machine
     :raise DatasetError: if the dataset cannot be used
     """
     config = jobs.config
@@ -131,7 +134,7 @@ def import_together(
     root, folder = config.root, folder_of_imports(config.root)
     with _kept(config):
         with importing() as show:
-            results = Crew(config, jobs.todo, show).run()
+            results = Crew(config, jobs.todo, show, cluster).run()
         parts = _parts(jobs, root, results)
         if parts:
             with joining() as progress:

@@ -12,10 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 """
-Processes that import bags, one bag each into a dataset of its own.
+Processes of this machine or of a Ray cluster that import bags, each into a dataset of its own.
 
-A process tells its progress and its result through a pipe. As soon as nobody reads the pipe any
-more, because the command was interrupted or killed, it discards its episode and ends.
+A process of this machine tells its progress and its result through a pipe. As soon as nobody reads
+the pipe any more, because the command was interrupted or killed, it discards its episode and ends.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ from lerobot_streamrec.recording.config import RecorderConfig
 from lerobot_streamrec.settings.recorder_settings import Settings
 from lerobot_streamrec.settings.teleop_settings import TriggerRule
 from lerobot_streamrec.video.codecs.config import AUTO
-from lerobot_streamrec.workers import interrupts_held_back
+from lerobot_streamrec.workers import interrupts_held_back, Task, Workers
 
 _POLL_S = 0.5
 _TELL_EVERY_S = 0.2
@@ -176,11 +176,19 @@ class Crew:
     :param config: settings of the dataset to which the bags belong
     :param jobs: jobs to do, in order
     :param show: receives the progress of all jobs together
+    :param cluster: does the jobs as tasks, and tells progress after each; None: own processes
     """
 
-    def __init__(self, config: RecorderConfig, jobs: Sequence[Job], show: Progress) -> None:
+    def __init__(
+        self,
+        config: RecorderConfig,
+        jobs: Sequence[Job],
+        show: Progress,
+        cluster: Workers | None = None,
+    ) -> None:
         self._num_workers = config.num_recorders
         self._show = show
+        self._cluster = cluster
         self._waiting = list(jobs)
         self._running: dict[Connection, tuple[Job, BaseProcess]] = {}
         self._done: dict[Job, tuple[float, int]] = {}
@@ -192,17 +200,17 @@ class Crew:
     def run(self) -> dict[Job, Result]:
         """Do all jobs; the processes have ended when this returns or raises."""
         self._num_workers = min(self._num_workers, len(self._waiting))
+        if self._cluster is not None:
+            self._run_on(self._cluster)
+            return self._results
         try:
             while self._waiting or self._running:
-                # The first bag decides about the codec that all bags share.
-                limit = 1 if self._is_auto and self._like is None else self._num_workers
-                while self._waiting and len(self._running) < limit:
+                while self._waiting and len(self._running) < self._limit(self._num_workers):
                     self._start(self._waiting.pop(0))
                 for pipe in wait([*self._running], _POLL_S):
                     assert isinstance(pipe, Connection)
                     self._hear(pipe)
-                done = self._done.values()
-                self._show(sum(one for one, _ in done), sum(one for _, one in done))
+                self._tell()
         finally:
             for pipe in self._running:
                 pipe.close()
@@ -211,13 +219,38 @@ class Crew:
                 _end(process, deadline_s)
         return self._results
 
-    def _start(self, job: Job) -> None:
+    def _run_on(self, cluster: Workers) -> None:
+        while self._waiting:
+            jobs = self._waiting[: self._limit(len(self._waiting))]
+            del self._waiting[: len(jobs)]
+            tasks = [
+                Task(f'the import of {one.path}', partial(_outcome, self._prepared(one)))
+                for one in jobs
+            ]
+            for job, result in zip(jobs, cluster.run(tasks), strict=True):
+                self._finish(job, result)
+                self._tell()
+
+    def _limit(self, num_jobs: int) -> int:
+        """Return how many jobs may run: the first bag decides about the codec that all share."""
+        return 1 if self._is_auto and self._like is None else num_jobs
+
+    def _tell(self) -> None:
+        done = self._done.values()
+        self._show(sum(one for one, _ in done), sum(one for _, one in done))
+
+    def _prepared(self, job: Job) -> Job:
         if self._like is not None and not (job.folder / INFO).exists():
             _make_alike(job.folder, self._like)
-        request = replace(job.request, num_recorders=self._num_workers)
+        # Other processes may have another working directory.
+        params = job.request.params.absolute()
+        request = replace(job.request, params=params, num_recorders=self._num_workers)
+        return replace(job, path=job.path.absolute(), request=request)
+
+    def _start(self, job: Job) -> None:
         context = get_context('spawn')
         pipe, theirs = context.Pipe(duplex=False)
-        arguments = (replace(job, request=request), theirs)
+        arguments = (self._prepared(job), theirs)
         process = context.Process(target=_work, args=arguments, daemon=True)
         with interrupts_held_back():
             process.start()
@@ -268,19 +301,6 @@ def _make_alike(folder: Path, like: Path) -> None:
 
 
 def _work(job: Job, pipe: Connection) -> None:
-    try:
-        pipe.send(_result(job, pipe))
-    except BrokenPipeError:
-        return
-    except (StreamrecError, OSError) as error:
-        pipe.send(str(error))
-
-
-def _result(job: Job, pipe: Connection) -> Result:
-    # The process of a command that was killed ends soon.
-    deadline_s = time.monotonic() + _END_S
-    while lock_holder(job.folder) is not None and time.monotonic() < deadline_s:
-        time.sleep(_POLL_S)
     told_s = 0.0
 
     def tell(*done: float) -> None:
@@ -289,8 +309,22 @@ def _result(job: Job, pipe: Connection) -> Result:
             told_s = time.monotonic()
             pipe.send(done)
 
-    opened = job.request.open(job.path, text=job.text)
-    if not any(one in opened.missing for one in job.spans):
-        return None
-    # The last one of its dataset: pictures that wait for their encoding are encoded now.
-    return opened.run(tell, is_last=True, wanted=job.spans)
+    with suppress(BrokenPipeError):
+        pipe.send(_outcome(job, tell))
+
+
+def _outcome(job: Job, tell: Progress = lambda *_: None) -> Result:
+    # The process of a command that was killed ends soon.
+    deadline_s = time.monotonic() + _END_S
+    while lock_holder(job.folder) is not None and time.monotonic() < deadline_s:
+        time.sleep(_POLL_S)
+    try:
+        opened = job.request.open(job.path, text=job.text)
+        if not any(one in opened.missing for one in job.spans):
+            return None
+        # The last one of its dataset: pictures that wait for their encoding are encoded now.
+        return opened.run(tell, is_last=True, wanted=job.spans)
+    except BrokenPipeError:
+        raise
+    except (StreamrecError, OSError) as error:
+        return str(error)

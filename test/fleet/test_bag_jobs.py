@@ -246,3 +246,26 @@ def test_a_file_system_that_cannot_exchange_folders_is_refused_before_the_work(
     assert 'Without --jobs' in told
     assert not folder_of_imports(root).exists()
     assert not Path(root, 'meta').exists()
+
+
+@pytest.mark.slow
+def test_tasks_on_ray_import_the_same(bags, tmp_path, params, root, read_dataset, capsys):
+    pytest.importorskip('ray', reason='Ray has no wheel for this Python')
+    (tmp_path / 'empty').mkdir()
+    given = [*bags, str(tmp_path / 'empty'), '--params', params()]
+    other = tmp_path / 'other'
+    assert main(['import', *bags, *given[-2:], '--root', str(other)]) == 0
+    capsys.readouterr()
+    assert main(['import', *given, '--engine', 'ray', '--jobs', '2']) == 1
+    told = capsys.readouterr()
+    (line,) = told.err.splitlines()
+    assert line.startswith(f'{tmp_path / "empty"}: not imported: ')
+    assert [line.split(': ')[0] for line in told.out.splitlines()[:3]] == bags
+    assert_same(read_dataset(root), read_dataset(other))
+    assert not folder_of_imports(root).exists()
+    assert main(['import', bags[0], '--params', params(), '--engine', 'ray', '--jobs', '1']) == 0
+    assert 'has it already' in capsys.readouterr().out
+    assert main(['import', bags[0], *given[-2:], '--engine', 'ray', '--root', 's3://lab/x']) == 1
+    assert '--engine is ' in capsys.readouterr().err
+    assert main(['import', *bags, *given[-2:], '--jobs', '2', '--address', 'auto']) == 2
+    assert '--address only applies together with --engine ray' in capsys.readouterr().err
