@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, ExitStack
 from dataclasses import dataclass
 import hashlib
@@ -46,7 +47,7 @@ from lerobot_streamrec.video.codecs.config import EncoderConfig, VideoSpec
 from lerobot_streamrec.video.encode.mp4_encoder import Mp4Encoder
 from lerobot_streamrec.workers import HERE, Processes, Workers
 import numpy as np
-from pyarrow import fs
+from pyarrow.fs import FileSystem
 
 from benchmarks.machine import this_machine
 
@@ -143,19 +144,17 @@ def _digest(root: Path) -> str:
 
 
 @contextmanager
-def _uploaded(root: Path, num_roots: int, place: str) -> Iterator[list[str]]:
-    """Yield the URLs of equal datasets in a store, which are removed at the end."""
+def _uploaded(roots: list[Path], place: str) -> Iterator[list[str]]:
+    """Yield the URLs of datasets that are copied to a store, and removed there at the end."""
     url, _, options = checked_url(place).partition('?')
-    urls = [f'{url}/root-{number:03}?{options}'.rstrip('?') for number in range(num_roots)]
-    publish(root, Store(urls[0]))
-    system, first = fs.FileSystem.from_uri(urls[0])
-    for one in urls[1:]:
-        _, path = fs.FileSystem.from_uri(one)
-        fs.copy_files(first, path, source_filesystem=system, destination_filesystem=system)
+    urls = [f'{url}/{root.name}?{options}'.rstrip('?') for root in roots]
     try:
+        with ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda *one: publish(*one, lambda _: None), roots, map(Store, urls)))
         yield urls
     finally:
-        system.delete_dir(fs.FileSystem.from_uri(place)[1])
+        system, path = FileSystem.from_uri(place)
+        system.delete_dir(path)
 
 
 def _workers(engine: str, jobs: int) -> Workers:
@@ -187,7 +186,7 @@ def main() -> int:
             shutil.copytree(roots[0], root)
         places = []
         if options.place:
-            places = stack.enter_context(_uploaded(roots[0], options.roots, options.place))
+            places = stack.enter_context(_uploaded(roots, options.place))
         total = options.roots * options.episodes
         where = f'{options.roots} datasets {"in a store" if places else "on the disk"}'
         print(f'{total} episodes in {where}, engine {options.engine}')
