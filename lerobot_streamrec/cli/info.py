@@ -66,7 +66,7 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         ('recorded', f'{seconds_text(seconds)}{mean}'),
         ('rows', f'{summary.num_rows:,} at {summary.fps} per second'),
         ('robot', summary.robot_type or 'not stated'),
-        ('on disk', size_text(summary.size_bytes)),
+        ('size', size_text(summary.size_bytes)),
     ]
     for camera in summary.cameras:
         depth = ', depth' if camera.is_depth else ''

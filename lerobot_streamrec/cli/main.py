@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -118,6 +119,10 @@ def run(
     arguments: Sequence[str] | None = None, prog_name: str = '', epilog: str | None = None
 ) -> NoReturn:
     """Run the command line like ``main``, and end the process with its exit status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Service managers and closed terminals end a command as Ctrl-C does, with its clean-up.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
     status = main(arguments, prog_name, epilog)
     with suppress(OSError):
         # The reader of a pipe may have closed it already.
