@@ -52,8 +52,10 @@ STATISTICS = {'min', 'max', 'mean', 'std', 'count', 'q01', 'q10', 'q50', 'q90', 
 _END_TIMEOUT_S = 60.0
 
 
-# Under nohup this process ignores SIGHUP, and so would its child processes.
+# Under nohup this process ignores SIGHUP, in the background of a script SIGINT, and its child
+# processes would too.
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _worker_threads():
