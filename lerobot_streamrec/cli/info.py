@@ -20,6 +20,7 @@ from pathlib import Path
 import click
 from lerobot_streamrec.cli.progress import DatasetPlace, reading_places, show_json
 from lerobot_streamrec.dataset.format.catalog import read_catalog
+from lerobot_streamrec.errors import count_text
 from lerobot_streamrec.remote_files import shown
 from lerobot_streamrec.report.summary import seconds_text, size_text, summarize, Summary
 from rich.console import Console
@@ -76,7 +77,8 @@ def _lines(summary: Summary) -> list[tuple[str, str]]:
         names = ', '.join(vector.names)
         lines.append((vector.key, f'{len(vector.names)} x {vector.dtype}: {names}'))
     if about := dict.fromkeys(one.about for one in summary.robot_files):
-        lines.append(('meta/robot', f'{len(summary.robot_files)} files: {", ".join(about)}'))
+        num_files = count_text(len(summary.robot_files), 'file')
+        lines.append(('meta/robot', f'{num_files}: {", ".join(about)}'))
     tasks = list(summary.tasks.items())
     for number, (task, count) in enumerate(tasks[:SHOWN_TASKS]):
         lines.append(('' if number else 'tasks', f'{count:,} x {task}'))
