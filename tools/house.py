@@ -205,7 +205,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
     ]
     found = [
         Figure('files', len(house), 388, 384),
-        Figure('lines of code', sum(code), 45_250, 42_000),
+        Figure('lines of code', sum(code), 45_300, 42_000),
         Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 74_900, 70_500),
         Figure('lines of code of the median file', statistics.median(files), 116, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 16, 16),

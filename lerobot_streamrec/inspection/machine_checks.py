@@ -35,7 +35,7 @@ from lerobot_streamrec.inspection.observation import Observation
 from lerobot_streamrec.recording.config import MIB, RecorderConfig
 from lerobot_streamrec.recording.disk_watch import free_bytes
 from lerobot_streamrec.recording.encoder_selection import EncoderChoices
-from lerobot_streamrec.settings.transports import RAW_TYPE
+from lerobot_streamrec.settings.transports import FFMPEG_TYPE, RAW_TYPE, VIDEO_TYPE
 
 SHARED_MEMORY = Path('/dev/shm')
 
@@ -316,6 +316,18 @@ def _systemd_time(timeout_s: float) -> list[Check]:
 _LINKS = Path('/sys/class/net')
 # What DDS and repetitions add, and bursts, do not fit in beyond this share of a link.
 _FULL_SHARE = 0.7
+
+
+def check_packets(seen: Sequence[Observation]) -> list[Check]:
+    """Name the topics with packets of video, which are not always encoded here."""
+    topics = [one.topic for one in seen if one.message_type in (FFMPEG_TYPE, VIDEO_TYPE)]
+    if not topics:
+        return []
+    text = (
+        f'packets of {", ".join(topics)} are copied as long as the rows show one after the other, '
+        'as those of the camera of sync.clock do, and encoded here otherwise'
+    )
+    return [Check('packets', Remark(Level.OK, text))]
 
 
 def check_network(seen: Sequence[Observation], links: Path = _LINKS) -> list[Check]:

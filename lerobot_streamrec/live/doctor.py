@@ -29,6 +29,7 @@ from lerobot_streamrec.inspection.machine_checks import (
     check_clock,
     check_namesakes,
     check_network,
+    check_packets,
     check_recording,
     check_shared_memory,
     check_time,
@@ -135,6 +136,7 @@ def diagnose(
             *(one.observation(node.resolve_topic_name) for one in untyped),
         ]
         checks += check_time(is_alone=not any(one.is_elsewhere for one in seen))
+        checks += check_packets(seen)
         checks += check_network(seen)
         published = _published(node)
         seen = [with_alike(one, published) for one in seen]

@@ -22,13 +22,16 @@ from lerobot_streamrec.inspection.diagnosis import Level
 from lerobot_streamrec.inspection.machine_checks import (
     check_clock,
     check_disk,
+    check_packets,
     check_root,
     check_task,
     left_over,
     try_encoder,
 )
+from lerobot_streamrec.inspection.observation import Observation
 from lerobot_streamrec.recording.config import DiskConfig, RecorderConfig
 from lerobot_streamrec.recording.stream_config import StreamConfig
+from lerobot_streamrec.settings.transports import FFMPEG_TYPE, RAW_TYPE, VIDEO_TYPE
 from lerobot_streamrec.video.codecs.config import EncoderConfig
 from lerobot_streamrec.video.codecs.depth_config import DepthConfig
 import pytest
@@ -128,3 +131,12 @@ def test_segments_without_an_owner_are_counted(tmp_path):
     assert left_over(tmp_path)[0] == 4
     assert len(list(tmp_path.iterdir())) == 10
     assert left_over(tmp_path / 'nowhere') == (0, 0)
+
+
+def test_packets_of_video_are_said_to_be_copied():
+    topics = {'/front/raw': RAW_TYPE, '/top/foxglove': VIDEO_TYPE, '/side/ffmpeg': FFMPEG_TYPE}
+    seen = [Observation('', '', topic, kind, True, 'header') for topic, kind in topics.items()]
+    (check,) = check_packets(seen)
+    assert check.remark.level is Level.OK
+    assert check.remark.text.startswith('packets of /top/foxglove, /side/ffmpeg are copied ')
+    assert check_packets(seen[:1]) == []
