@@ -68,7 +68,7 @@ def test_an_old_root_is_deleted_once_it_is_copied(old, url, tmp_path):
 def test_the_command(old, place):
     kept = streamrec('sync', old.root, place, '--keep-days', '9')
     assert kept.returncode == 0
-    assert f'{old.root} is kept: its last change was 8.0 days ago' in kept.stderr
+    assert f'{old.root} is kept: its last change was 8.0 days ago, and not 9' in kept.stderr
     wrong = streamrec('sync', old.root, place, '--keep-days', '-1')
     assert wrong.returncode == 2
     assert old.root.exists()
@@ -257,6 +257,15 @@ def test_a_kill_leaves_the_whole_root_or_none(old, place, monkeypatch, is_after)
     sync(old, Store(f'{place}-b'), keep_days=7)
     assert list(old.root.parent.glob('.cell-07*')) == []
     assert numbers_in(old.root) == [3]
+
+
+def test_remains_that_cannot_be_removed_are_named(old, place, monkeypatch):
+    monkeypatch.setattr(expiry.shutil, 'rmtree', lambda *_, **__: None)
+    said = []
+    sync(old, Store(str(place)), keep_days=7, said=said)
+    (left,) = old.root.parent.glob('.cell-07*')
+    assert said[-2] == f'{left} cannot be removed as a whole: delete it'
+    assert numbers_in(left) == [1, 2]
 
 
 def test_a_root_that_cannot_be_moved_is_kept(old, place, monkeypatch):

@@ -57,7 +57,8 @@ class Expiry:
         newest_ns = max(one.mtime_ns for one in snapshot.files.values())
         age_days = (time.time() - newest_ns / 1e9) / _DAY_S
         if age_days < self._keep_days:
-            self._keep(snapshot.root, f'its last change was {max(0.0, age_days):.1f} days ago')
+            age = f'{max(0.0, age_days):.1f} days ago'
+            self._keep(snapshot.root, f'its last change was {age}, and not {self._keep_days:g}')
             return False
         return not self._holds_more(snapshot)
 
@@ -87,6 +88,8 @@ class Expiry:
             self._keep(root, str(error))
             return False
         remove_leftovers(root)
+        if aside.exists():
+            self._say(f'{aside} cannot be removed as a whole: delete it')
         return True
 
     def _holds_more(self, snapshot: Snapshot) -> bool:

@@ -269,8 +269,10 @@ class Sync:
         for path in self._snapshot.files:
             entry = manifest.get(path)
             key = f'{path} {entry.sha256 if entry else ""}'
-            if entry is None or key in self._verified:
+            if key in self._verified:
                 continue
+            if entry is None:
+                raise OSError(f'{path} is not known to be at {self._store.url}')
             if digest_of(self._paced(path)) != entry.sha256:
                 manifest.note(path, Uploaded(entry.size, '', 0, entry.holds, is_done=True))
                 raise OSError(f'{path} was read back from {self._store.url} with other bytes')
