@@ -145,15 +145,22 @@ def _digest(root: Path) -> str:
 
 @contextmanager
 def _uploaded(roots: list[Path], place: str) -> Iterator[list[str]]:
-    """Yield the URLs of datasets that are copied to a store, and removed there at the end."""
+    """Yield the URLs of equal datasets, which the store copies, and removes at the end."""
     url, _, options = checked_url(place).partition('?')
     urls = [f'{url}/{root.name}?{options}'.rstrip('?') for root in roots]
+    system, path = FileSystem.from_uri(place)
+    first = Store(urls[0])
+
+    def copy(name: str) -> None:
+        for root in roots[1:]:
+            system.copy_file(f'{path}/{roots[0].name}/{name}', f'{path}/{root.name}/{name}')
+
     try:
+        publish(roots[0], first, lambda _: None)
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda *one: publish(*one, lambda _: None), roots, map(Store, urls)))
+            list(pool.map(copy, first.files()))
         yield urls
     finally:
-        system, path = FileSystem.from_uri(place)
         system.delete_dir(path)
 
 
