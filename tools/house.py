@@ -206,7 +206,7 @@ def figures(house: dict[str, Module]) -> list[Figure]:
     found = [
         Figure('files', len(house), 388, 384),
         Figure('lines of code', sum(code), 45_300, 42_000),
-        Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 74_900, 70_500),
+        Figure('raw lines', sum(one.num_raw_lines for one in house.values()), 74_950, 70_500),
         Figure('lines of code of the median file', statistics.median(files), 116, 85, True),
         Figure('files of the largest folder', max(map(len, folders(house).values())), 16, 16),
         Figure(f'files under {SMALL_LINES} lines with one importer', len(small), 8, 25),

@@ -86,7 +86,7 @@ def sync(
     )
     num_waiting = work.run(is_watching=watch, is_verifying=verify)
     if num_waiting:
-        click.echo(f'{count_text(num_waiting, "file")} wait: run the same command again', err=True)
+        click.echo(f'{count_text(num_waiting, "file")} left: run the same command again', err=True)
     return 1 if num_waiting else 0
 
 

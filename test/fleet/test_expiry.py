@@ -58,7 +58,7 @@ def test_an_old_root_is_deleted_once_it_is_copied(old, url, tmp_path):
     assert sync(old, Store(url), keep_days=7, said=said) == 0
     assert not old.root.exists()
     assert sorted(one.name for one in tmp_path.iterdir() if one.name.startswith('.')) == []
-    assert 'files were read back and are as here' in said[-2]
+    assert 'files read back, all as here' in said[-2]
     assert said[-1] == f'{old.root} was deleted: all of it is at {url}'
     copy = fetched(url, tmp_path / 'copy')
     assert numbers_in(copy) == [1, 2]

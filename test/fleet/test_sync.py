@@ -199,7 +199,7 @@ def test_a_network_that_is_away_for_an_hour(cell, place, tmp_path, monkeypatch):
     # Two more episodes wait then: of each the video, rows, record and row of meta/episodes.
     assert hours.told == sorted(hours.told)
     assert hours.told[-1] == hours.told[0] + 2 * 4
-    assert f'{hours.told[-1]} files wait, next attempt in' in said[-3]
+    assert f'{hours.told[-1]} files left, next attempt in' in said[-3]
     assert said[-3].endswith('Could not connect to server')
     assert said[-1] == f'{url} is up to date, with 4 episodes'
     assert status_of(cell, url)['problem'] == ''

@@ -75,7 +75,7 @@ def test_killed_for_real_at_some_instants(cell, url, tmp_path):
         assert numbers_in(fetched(url, tmp_path / 'look')) in ([], [1, 2, 3, 4])
     said = streamrec('sync', cell.root, url, '--verify')
     assert said.returncode == 0, said.stderr
-    assert 'were read back and are as here' in said.stderr
+    assert 'read back, all as here' in said.stderr
     assert list(tmp_path.rglob('*.streamrec-part')) == []
     is_copied(cell, url, tmp_path / 'end')
 
@@ -87,12 +87,12 @@ def test_a_network_that_goes_away_and_comes_back(cell, server, tmp_path):
     process = _start(cell, url, '--watch')
     try:
         assert 'copying 8 files' in process.stderr.readline()
-        assert 'up to date, with 1 episodes' in process.stderr.readline()
+        assert 'up to date, with 1 episode' in process.stderr.readline()
         server.tell('down')
         try:
             cell.save()
             lines = iter(process.stderr.readline, '')
-            waits = next(line for line in lines if 'files wait, next attempt in' in line)
+            waits = next(line for line in lines if 'files left, next attempt in' in line)
             assert 'Could not connect to server' in waits
             status = status_of(cell, url)
             assert status['state'] == 'waiting'
@@ -142,7 +142,7 @@ def test_what_waits_is_said_and_copied_later(cell, place, tmp_path, error):
     finally:
         stop.set()
         watcher.join(TIMEOUT_S)
-    assert all('files wait, next attempt in' in one for one in said if str(error) in one)
+    assert all('files left, next attempt in' in one for one in said if str(error) in one)
     is_copied(cell, str(place), tmp_path / 'end')
 
 
@@ -312,7 +312,7 @@ def test_lost_and_damaged_files_are_copied_again(cell, url, tmp_path):
     store.remove(lost)
     said = []
     sync(cell, store, said=said)
-    assert f'has lost 1 files, such as {lost}' in said[0]
+    assert f'has lost 1 file, such as {lost}' in said[0]
     is_copied(cell, url, tmp_path / 'end')
     damaged = store.content(lost)[:-1] + b'?'
     store.put(lost, [damaged])

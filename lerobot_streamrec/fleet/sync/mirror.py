@@ -268,7 +268,7 @@ def refuse_present(store: Store) -> None:
         found = store.files()
     if found:
         raise DatasetExistsError(
-            f'{store.url} has {len(found)} files, such as {min(found)}; name an empty place'
+            f'{store.url} has files, such as {min(found)}; name an empty place'
         )
 
 

@@ -39,7 +39,7 @@ from huggingface_hub.utils.tqdm import disable_progress_bars
 from lerobot_streamrec.dataset.about.card import write_card
 from lerobot_streamrec.dataset.check.check import check_dataset
 from lerobot_streamrec.dataset.format.files import DatasetLock, Files
-from lerobot_streamrec.errors import ConfigError, SyncError
+from lerobot_streamrec.errors import ConfigError, count_text, SyncError
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, Reader, Snapshot
 from lerobot_streamrec.installed import streamrec_command
 
@@ -135,7 +135,7 @@ def _upload(
     if branch:
         api.create_branch(repo_id, repo_type=_KIND, branch=branch, exist_ok=True)
     revision = branch or _DEFAULT_BRANCH
-    say(f'uploading {len(snapshot.files)} files to {address}, branch {revision}')
+    say(f'uploading {count_text(len(snapshot.files), "file")} to {address}, branch {revision}')
     kept = {*snapshot.files}
     found = (one.relative_to(root).as_posix() for one in root.rglob('*') if one.is_file())
     api.upload_folder(
@@ -143,7 +143,7 @@ def _upload(
         repo_type=_KIND,
         folder_path=root,
         revision=revision,
-        commit_message=f'{snapshot.info.total_episodes} episodes' if snapshot.info else None,
+        commit_message=count_text(len(snapshot.episodes), 'episode'),
         ignore_patterns=[glob.escape(one) for one in found if one not in kept],
         delete_patterns=list(_FOLDERS),
     )

@@ -28,7 +28,13 @@ import time
 
 from filelock import FileLock, Timeout
 from lerobot_streamrec.dataset.format.layout import INFO, OWN
-from lerobot_streamrec.errors import DatasetCorruptError, DatasetError, StreamrecError, SyncError
+from lerobot_streamrec.errors import (
+    count_text,
+    DatasetCorruptError,
+    DatasetError,
+    StreamrecError,
+    SyncError,
+)
 from lerobot_streamrec.fleet.sync.expiry import Expiry, remove_leftovers
 from lerobot_streamrec.fleet.sync.snapshot import ChangedError, poll, Reader, Snapshot
 from lerobot_streamrec.fleet.sync.store import (
@@ -198,7 +204,7 @@ class Sync:
             self._num_waiting = len(waiting)
             stamps = (self._snapshot.files.get(path) for path in waiting)
             size_mb = sum(one.size for one in stamps if one) / _MB
-            self._say(f'copying {len(waiting)} files, {size_mb:.1f} MB, to {self._store.url}')
+            self._say(f'copying {_files(len(waiting))}, {size_mb:.1f} MB, to {self._store.url}')
             self._tell('copying')
             self._said_s = time.monotonic()
             upload.run()
@@ -206,8 +212,8 @@ class Sync:
             self._verify(manifest)
         self._num_waiting = 0
         if waiting or not is_watching:
-            num_episodes = len(self._snapshot.episodes)
-            self._say(f'{self._store.url} is up to date, with {num_episodes} episodes')
+            episodes = count_text(len(self._snapshot.episodes), 'episode')
+            self._say(f'{self._store.url} is up to date, with {episodes}')
         self._tell('up to date')
         self._expire(manifest)
 
@@ -231,7 +237,7 @@ class Sync:
             self._num_failures, self._has_worked = 0, True
             if now_s - self._said_s >= _SAY_S:
                 self._said_s = now_s
-                self._say(f'{self._num_waiting} files still wait')
+                self._say(f'{_files(self._num_waiting)} left')
         if is_file_done or now_s - self._told_s >= _TELL_S:
             self._tell('copying')
 
@@ -249,13 +255,13 @@ class Sync:
         if not is_watching and isinstance(error, DatasetError):
             raise error
         if not is_watching and now_s - self._failing_since_s > self._patience.give_up_s:
-            text = f'{self._num_waiting} files wait, run the same command again: {problem}'
+            text = f'{_files(self._num_waiting)} left, run the same command again: {problem}'
             raise SyncError(f'{self._store.url}: {text}') from error
         # The place may have lost or gained files meanwhile.
         self._is_reconciled = False
         wait_s = self._patience.wait_s(self._num_failures)
         self._tell('waiting', problem)
-        self._say(f'{self._num_waiting} files wait, next attempt in {wait_s:.0f} s: {problem}')
+        self._say(f'{_files(self._num_waiting)} left, next attempt in {wait_s:.0f} s: {problem}')
         self._pace.stop.wait(wait_s)
 
     def _wait_for_change(self, seen: object) -> None:
@@ -277,7 +283,7 @@ class Sync:
                 manifest.note(path, Uploaded(entry.size, '', 0, entry.holds, is_done=True))
                 raise OSError(f'{path} was read back from {self._store.url} with other bytes')
             self._verified.add(key)
-        self._say(f'{len(self._snapshot.files)} files were read back and are as here')
+        self._say(f'{_files(len(self._snapshot.files))} read back, all as here')
 
     def _paced(self, path: str) -> Iterator[bytes]:
         for chunk in self._store.chunks(path):
@@ -309,6 +315,10 @@ class Sync:
             aside.replace(path)
         except OSError as error:
             self._say(f'{path} cannot be written: {error.strerror or error}')
+
+
+def _files(number: int) -> str:
+    return count_text(number, 'file')
 
 
 def status_path(root: Path, url: str) -> Path:

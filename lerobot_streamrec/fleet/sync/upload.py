@@ -27,7 +27,7 @@ from lerobot_streamrec.dataset.commit.undo import UNDO_DEPTH, UNDONE
 from lerobot_streamrec.dataset.format.info import parse_info
 from lerobot_streamrec.dataset.format.layout import INFO, QUARANTINE, STATS, SUBTASKS, TASKS
 from lerobot_streamrec.dataset.format.statistics_file import sidecar_path
-from lerobot_streamrec.errors import SyncError
+from lerobot_streamrec.errors import count_text, SyncError
 from lerobot_streamrec.fleet.sync.snapshot import episodes_file, Snapshot
 from lerobot_streamrec.fleet.sync.store import CHUNK_BYTES, Manifest, Store, Uploaded
 from lerobot_streamrec.installed import streamrec_command
@@ -282,7 +282,8 @@ def reconcile(
     for path in lost:
         manifest.note(path, replace(entries[path], is_done=False))
     if lost:
-        say(f'{store.url} has lost {len(lost)} files, such as {lost[0]}; they are copied again')
+        num_lost = count_text(len(lost), 'file')
+        say(f'{store.url} has lost {num_lost}, such as {lost[0]}; copying again')
 
 
 def _adopt(
@@ -314,7 +315,8 @@ def _adopt(
     for path, entry in found.items():
         manifest.note(path, entry)
     if left := sorted(set(there) - set(found)):
-        say(f'{len(left)} files at {store.url} are not in {snapshot.root} and stay: {left[0]} ...')
+        there = f'{count_text(len(left), "file")} not in {snapshot.root}, such as {left[0]}'
+        say(f'left alone at {store.url}: {there}')
 
 
 def gone_text(url: str, root: Path) -> str:
