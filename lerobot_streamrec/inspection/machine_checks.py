@@ -321,13 +321,9 @@ _FULL_SHARE = 0.7
 def check_packets(seen: Sequence[Observation]) -> list[Check]:
     """Name the topics with packets of video, which are not always encoded here."""
     topics = [one.topic for one in seen if one.message_type in (FFMPEG_TYPE, VIDEO_TYPE)]
-    if not topics:
-        return []
-    text = (
-        f'packets of {", ".join(topics)} are copied as long as the rows show one after the other, '
-        'as those of the camera of sync.clock do, and encoded here otherwise'
-    )
-    return [Check('packets', Remark(Level.OK, text))]
+    text = f'packets of {", ".join(topics)} are copied as long as rows show one after the other, '
+    text += 'as those of the camera of sync.clock do, and encoded here otherwise'
+    return [Check('packets', Remark(Level.OK, text))] if topics else []
 
 
 def check_network(seen: Sequence[Observation], links: Path = _LINKS) -> list[Check]:

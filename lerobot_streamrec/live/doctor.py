@@ -136,8 +136,7 @@ def diagnose(
             *(one.observation(node.resolve_topic_name) for one in untyped),
         ]
         checks += check_time(is_alone=not any(one.is_elsewhere for one in seen))
-        checks += check_packets(seen)
-        checks += check_network(seen)
+        checks += [*check_packets(seen), *check_network(seen)]
         published = _published(node)
         seen = [with_alike(one, published) for one in seen]
     return DoctorReport(

@@ -315,8 +315,8 @@ def _adopt(
     for path, entry in found.items():
         manifest.note(path, entry)
     if left := sorted(set(there) - set(found)):
-        there = f'{count_text(len(left), "file")} not in {snapshot.root}, such as {left[0]}'
-        say(f'left alone at {store.url}: {there}')
+        others = f'{count_text(len(left), "file")} not in {snapshot.root}, such as {left[0]}'
+        say(f'left alone at {store.url}: {others}')
 
 
 def gone_text(url: str, root: Path) -> str:
