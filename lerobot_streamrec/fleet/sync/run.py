@@ -274,11 +274,11 @@ class Sync:
         """Read back all files; one that differs is uploaded again by the next attempt."""
         for path in self._snapshot.files:
             entry = manifest.get(path)
-            key = f'{path} {entry.sha256 if entry else ""}'
-            if key in self._verified:
-                continue
             if entry is None:
                 raise OSError(f'{path} is not known to be at {self._store.url}')
+            key = f'{path} {entry.sha256}'
+            if key in self._verified:
+                continue
             if digest_of(self._paced(path)) != entry.sha256:
                 manifest.note(path, Uploaded(entry.size, '', 0, entry.holds, is_done=True))
                 raise OSError(f'{path} was read back from {self._store.url} with other bytes')
