@@ -37,7 +37,7 @@ import time
 
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
-from lerobot_streamrec.dataset.rebuild.merge import merge_datasets
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets, READ_WHOLE
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
 from lerobot_streamrec.fleet.sync.mirror import mirrored, publish
 from lerobot_streamrec.fleet.sync.store import checked_url, Store
@@ -54,8 +54,6 @@ from benchmarks.machine import this_machine
 _CAMERAS = ('observation.images.front', 'observation.images.wrist')
 _VECTORS = ('observation.state', 'action')
 _FPS, _NUM_ROWS, _WIDTH, _HEIGHT, _NUM_JOINTS = 10, 30, 96, 72, 6
-# As the command fetches them.
-_FETCHED = ('meta/', '.streamrec/')
 _ENCODER = EncoderConfig(vcodec='h264', preset='ultrafast', encoder_threads=1)
 
 
@@ -120,7 +118,7 @@ def merge(out: Path, roots: list[Path], places: list[str], workers: Workers) -> 
     """Merge datasets, or those in a store; measure it, and remove the result."""
     begin_s, driver_s, workers_s = time.perf_counter(), time.process_time(), _children_s()
     with workers, ExitStack() as stack:
-        folders = [stack.enter_context(mirrored(Store(one), _FETCHED)) for one in places]
+        folders = [stack.enter_context(mirrored(Store(one), READ_WHOLE)) for one in places]
         merge_datasets(out, folders or roots, workers=workers)
     seconds = time.perf_counter() - begin_s
     driver_s, workers_s = time.process_time() - driver_s, _children_s() - workers_s
@@ -189,11 +187,12 @@ def main() -> int:
         folder = Path(name)
         roots = [folder / f'root-{number:03}' for number in range(options.roots)]
         write_dataset(roots[0], options.episodes)
-        for root in roots[1:]:
-            shutil.copytree(roots[0], root)
         places = []
         if options.place:
             places = stack.enter_context(_uploaded(roots, options.place))
+        else:
+            for root in roots[1:]:
+                shutil.copytree(roots[0], root)
         total = options.roots * options.episodes
         where = f'{options.roots} datasets {"in a store" if places else "on the disk"}'
         print(f'{total} episodes in {where}, engine {options.engine}')

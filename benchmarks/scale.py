@@ -242,7 +242,9 @@ def plot(tries: Sequence[Try], path: Path) -> None:
         axis.set_title(f'{width}x{height}, {VCODEC}, 30 Hz')
         axis.set_xlabel('cameras')
         axis.set_ylabel('cores of the recorder')
-        axis.set_ylim(bottom=0)
+        sized = [one for one in tries if one.width == width]
+        axis.set_xlim(0, max((one.num_cameras for one in sized), default=0) + 1)
+        axis.set_ylim(0, 1.1 * max((one.cores for one in sized), default=1.0))
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.legend(fontsize='small')
     figure.savefig(path, dpi=120)

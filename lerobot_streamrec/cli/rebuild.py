@@ -42,7 +42,12 @@ from lerobot_streamrec.dataset.rebuild.compact import compact_dataset, plan_comp
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes, plan_deletion
 from lerobot_streamrec.dataset.rebuild.foreign_files import numbered_meta_files
 from lerobot_streamrec.dataset.rebuild.label import label_episodes
-from lerobot_streamrec.dataset.rebuild.merge import check_roots, merge_datasets, plan_merge
+from lerobot_streamrec.dataset.rebuild.merge import (
+    check_roots,
+    merge_datasets,
+    plan_merge,
+    READ_WHOLE,
+)
 from lerobot_streamrec.errors import ConfigError, count_text
 from lerobot_streamrec.workers import Workers
 
@@ -63,7 +68,7 @@ def _episodes_option(verb: str) -> Callable[[F], F]:
 @click.argument('out', type=AnyPlace)
 @click.argument('roots', type=DatasetPlace, nargs=-1, required=True)
 @dry_run_option
-@reading_places('meta/', '.streamrec/')
+@reading_places(*READ_WHOLE)
 @workers_options('processes', 'ray')
 def merge(out: Path | Url, roots: tuple[Path, ...], dry_run: bool, workers: Workers) -> None:
     """

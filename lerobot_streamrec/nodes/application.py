@@ -178,8 +178,7 @@ class _Application:
         self._thread = threading.Thread(target=self._spin, name='executor', daemon=False)
         root = settings.recorder.root
         self._readiness = ReadinessLog(self._log, root)
-        streams = [source.stream for source in settings.sources]
-        topics = ', '.join(f'{one.key} ({one.topic})' for one in streams)
+        topics = ', '.join(f'{one.key} ({one.topic})' for one in self._subscribers)
         there = recorder.status().num_saved
         dataset = f'exists and is appended to; saved episodes: {there}' if there else 'is new'
         self._log.info(f'listening to {topics}; the dataset at {root} {dataset}')

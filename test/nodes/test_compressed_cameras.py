@@ -66,6 +66,8 @@ def test_numbers_stand_in_their_rows(rig, tmp_path, keep_dataset):
     answer = operator.record(num_rows=15)
     assert 'could not be decoded' not in answer
     assert recorder.end() == 0
+    # The topic that is read, and not the one that was set.
+    assert TOPICS['observation.images.left'] in recorder.log
     robot.close()
     verdict = judge(rig.root, truth_path, topics=TOPICS)
     assert verdict.problems == ()

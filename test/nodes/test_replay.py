@@ -237,11 +237,11 @@ def test_what_cannot_be_replayed_is_refused_in_a_sentence(changes, said, foreign
     assert replay_here(changes.pop('root', foreign), **changes) == 2
     log = capfd.readouterr().err
     assert re.search(said, log), log
-    assert 'cannot replay: ' in log
+    assert 'cannot start: ' in log
 
 
 def test_a_video_that_is_cut_off_ends_the_replay_with_an_error(foreign, capfd):
     (path,) = (foreign / 'videos' / FRONT_KEY).rglob('*.mp4')
     path.write_bytes(path.read_bytes()[:2000])
     assert replay_here(foreign, rate=10.0, force=True, topics_prefix='/broken') == 1
-    assert f'the replay has failed: {path}' in capfd.readouterr().err
+    assert f'replay has failed: {path}' in capfd.readouterr().err

@@ -46,6 +46,9 @@ from lerobot_streamrec.errors import ConfigError, DatasetExistsError
 from lerobot_streamrec.remote_files import is_place
 from lerobot_streamrec.workers import HERE, Task, Workers
 
+READ_WHOLE = ('meta/', f'{OWN}/')
+"""Begins of the paths of files that a merge reads as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class MergePlan:

@@ -24,7 +24,7 @@ from pathlib import Path
 import re
 from typing import Any
 
-from lerobot_streamrec.errors import ConfigError
+from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
 from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.settings.parameter_file import (
     BEGINNING,
@@ -252,6 +252,41 @@ def run_node(
         return run(node)
     finally:
         rclpy.try_shutdown()
+
+
+_EXIT_BROKEN, _EXIT_BUG = 1, 3
+
+
+def run_unspun_node(name: str, arguments: Sequence[str], work: Callable[[Node], None]) -> int:
+    """
+    Start ROS with one node that is never spun, let it do its work, and shut ROS down.
+
+    :param name: name of the node
+    :param arguments: command line without the program's name
+    :param work: function that does the work; its errors are logged
+    :return: exit status: 0, 1 if the work fails, ``EXIT_CONFIG`` if the command line, a parameter
+        or the dataset cannot be used, 3 after an unexpected error
+    """
+
+    def run(node: Node) -> int:
+        log: Any = node.get_logger()
+        try:
+            work(node)
+        except (ConfigError, DatasetError) as error:
+            log.fatal(f'cannot start: {error}')
+            return EXIT_CONFIG
+        except StreamrecError as error:
+            log.fatal(f'{name} has failed: {error}')
+            return _EXIT_BROKEN
+        except Exception as error:  # noqa: BLE001
+            log.fatal(f'unexpected error, please report it: {error!r}')
+            return _EXIT_BUG
+        finally:
+            node.destroy_node()
+        return 0
+
+    # Its parameter services would not answer.
+    return run_node(name, arguments, run, start_parameter_services=False)
 
 
 def empty_parameters(node: Node) -> tuple[str, ...]:

@@ -22,12 +22,15 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from lerobot_streamrec.conversions.cdr import frame_id
-from lerobot_streamrec.errors import ConfigError, StreamrecError
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.frame import EncodedPacket, Picture
-from lerobot_streamrec.installed import EXIT_CONFIG
 from lerobot_streamrec.nodes.graph.distributions import make_executor, MessageInfo
 from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
-from lerobot_streamrec.nodes.graph.ros_start import keep_large_buffers, make_helper, run_node
+from lerobot_streamrec.nodes.graph.ros_start import (
+    keep_large_buffers,
+    make_helper,
+    run_unspun_node,
+)
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import class_to_take
 from lerobot_streamrec.nodes.packets.packet_thread import PacketThread
@@ -55,7 +58,6 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile
 
 NODE_NAME = 'camera_packets'
-EXIT_OK, EXIT_BROKEN, EXIT_BUG = 0, 1, 3
 
 _TOPIC = Option('topic', '', 'Topic of the pictures, sensor_msgs/msg/Image or CompressedImage')
 _TRANSPORT = Option(
@@ -66,6 +68,7 @@ _QUEUE = Option('queue', 10, 'Pictures that may wait for the encoder', 1, 1000)
 _KEY = 'camera'
 _LOOK_PERIOD_S = 0.5
 _TELL_PERIOD_S = 1.0
+_WARN_EVERY_S = 5.0
 # Both together stay below the time after which launch and service managers kill a process.
 _DRAIN_TIMEOUT_S = 5.0
 _ARRIVE_S = 1.0
@@ -134,7 +137,7 @@ class CameraPackets:
         self._node = node
         self._rejected = self._lost = 0
         self._rejection = ''
-        self._told = 0
+        self._told, self._warned_s = 0, -_WARN_EVERY_S
         topic = base_topic(node.resolve_topic_name(settings.source.stream.topic))
         self._topic = f'{topic}/{settings.output}'
         self._publisher: Any = node.create_publisher(
@@ -232,7 +235,10 @@ class CameraPackets:
                 f'{num_new}, {counts.num_dropped} in all; choose a faster encoder '
                 '(encoder.profile light), or fewer or smaller pictures'
             )
-            self._log.warning(problems[-1])
+            now_s = time.monotonic()
+            if now_s - self._warned_s >= _WARN_EVERY_S:
+                self._warned_s = now_s
+                self._log.warning(problems[-1])
         if counts.trouble:
             problems.append(counts.trouble)
         values = {
@@ -268,25 +274,9 @@ def run(arguments: list[str], stop: StopSignals) -> int:
     :param stop: requests to stop
     """
     keep_large_buffers()
-    # The node is never spun, so its parameter services would not answer.
-    options = {'start_parameter_services': False}
-    return run_node(NODE_NAME, arguments, partial(_run_node, stop), **options)
+    return run_unspun_node(NODE_NAME, arguments, partial(_publish, stop))
 
 
-def _run_node(stop: StopSignals, node: Node) -> int:
-    log: Any = node.get_logger()
-    try:
-        packets = CameraPackets(node, _read_settings(NodeParameters(node)))
-        packets.run(stop)
-    except ConfigError as error:
-        log.fatal(f'cannot start: {error}')
-        return EXIT_CONFIG
-    except StreamrecError as error:
-        log.fatal(str(error))
-        return EXIT_BROKEN
-    except Exception as error:  # noqa: BLE001
-        log.fatal(f'unexpected error, please report it: {error!r}')
-        return EXIT_BUG
-    finally:
-        node.destroy_node()
-    return EXIT_OK
+def _publish(stop: StopSignals, node: Node) -> None:
+    packets = CameraPackets(node, _read_settings(NodeParameters(node)))
+    packets.run(stop)

@@ -26,10 +26,9 @@ from builtin_interfaces.msg import Time
 from lerobot_streamrec.conversions.message_types import has_header
 from lerobot_streamrec.dataset.format.features import ACTION
 from lerobot_streamrec.dataset.rebuild.played_episode import open_episode, PlayedEpisode
-from lerobot_streamrec.errors import ConfigError, DatasetError, StreamrecError
-from lerobot_streamrec.installed import EXIT_CONFIG
+from lerobot_streamrec.errors import ConfigError
 from lerobot_streamrec.nodes.graph.node_parameters import NodeParameters
-from lerobot_streamrec.nodes.graph.ros_start import run_node
+from lerobot_streamrec.nodes.graph.ros_start import run_unspun_node
 from lerobot_streamrec.nodes.graph.stop_signals import StopSignals
 from lerobot_streamrec.nodes.graph.topic_types import load_fields, load_message_class
 from lerobot_streamrec.nodes.replay.schedule import (
@@ -53,9 +52,6 @@ from rclpy.validate_topic_name import validate_topic_name
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 NODE_NAME = 'replay'
-EXIT_OK = 0
-EXIT_BROKEN = 1
-EXIT_BUG = 3
 
 _CLOCK_TOPIC = '/clock'
 _TICK_NS = 10_000_000
@@ -305,36 +301,21 @@ def run(arguments: list[str], stop: StopSignals) -> int:
     :param arguments: command line with `--ros-args`
     :param stop: requests to end the replay early
     """
-    # The node is never spun, so its parameter services would not answer.
-    options = {'start_parameter_services': False}
-    return run_node(NODE_NAME, arguments, partial(_run_node, stop), **options)
+    return run_unspun_node(NODE_NAME, arguments, partial(_replay, stop))
 
 
-def _run_node(stop: StopSignals, node: Node) -> int:
-    log: Any = node.get_logger()
-    try:
-        if node.get_parameter(USE_SIM_TIME).value:
-            raise ConfigError(
-                USE_SIM_TIME,
-                value=True,
-                allowed="a replay runs on this computer's clock; to publish simulated time on "
-                '/clock for other nodes, set stamp to recorded',
-            )
-        settings = read_replay_settings(NodeParameters(node))
-        episode = open_episode(settings.root, settings.episode)
-        with closing(Replay(node, settings, episode, stop)) as replay:
-            is_whole = replay.run()
-        if not is_whole:
-            log.info('stopped before the end of the episode')
-    except (ConfigError, DatasetError) as error:
-        log.fatal(f'cannot replay: {error}')
-        return EXIT_CONFIG
-    except StreamrecError as error:
-        log.fatal(f'the replay has failed: {error}')
-        return EXIT_BROKEN
-    except Exception as error:  # noqa: BLE001
-        log.fatal(f'unexpected error, please report it: {error!r}')
-        return EXIT_BUG
-    finally:
-        node.destroy_node()
-    return EXIT_OK
+def _replay(stop: StopSignals, node: Node) -> None:
+    if node.get_parameter(USE_SIM_TIME).value:
+        raise ConfigError(
+            USE_SIM_TIME,
+            value=True,
+            allowed="a replay runs on this computer's clock; to publish simulated time on "
+            '/clock for other nodes, set stamp to recorded',
+        )
+    settings = read_replay_settings(NodeParameters(node))
+    episode = open_episode(settings.root, settings.episode)
+    with closing(Replay(node, settings, episode, stop)) as replay:
+        is_whole = replay.run()
+    if not is_whole:
+        log: Any = node.get_logger()
+        log.info('stopped before the end of the episode')

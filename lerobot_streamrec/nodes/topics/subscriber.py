@@ -211,6 +211,8 @@ class Subscriber(ABC):
             if is_other:
                 # Nothing has been heard, and a process cannot read a topic as two types.
                 self._give_up_outgoing()
+                text = f'{self.key} is read from {self.topic}, {target.message_type}'
+                self._home.get_logger().info(text)
             self._subscription = self._subscribe()
         self._tell(qos_problems(self.qos, target.message_type, offers))
 
