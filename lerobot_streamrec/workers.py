@@ -73,6 +73,8 @@ class Workers(ABC):
 
     is_elsewhere = True
     """False if the tasks run in this process, so that they may share objects with it."""
+    is_on_this_machine = False
+    """True if the tasks certainly see all folders of this machine."""
 
     @abstractmethod
     def run(self, tasks: Sequence[Task[T]]) -> Iterator[T]:
@@ -123,6 +125,7 @@ class InProcess(Workers):
     """
 
     is_elsewhere = False
+    is_on_this_machine = True
 
     def __init__(self, num_threads: int = 1) -> None:
         self.num_threads = num_threads
@@ -153,6 +156,8 @@ class Processes(Workers):
     :param num_processes: number of tasks at once
     :param here_s: time for which the first small tasks run in this process, in seconds
     """
+
+    is_on_this_machine = True
 
     def __init__(self, num_processes: int, *, here_s: float = _HERE_S) -> None:
         self._num_processes = num_processes

@@ -47,6 +47,7 @@ class RayWorkers(Workers):
     def __init__(self, address: str, num_tasks: int) -> None:
         self._num_tasks = num_tasks
         self._is_own = not ray.is_initialized()
+        self.is_on_this_machine = self._is_own and not address
         if self._is_own:
             # Nothing is told to others without the user's wish.
             os.environ.setdefault('RAY_USAGE_STATS_ENABLED', '0')

@@ -30,9 +30,10 @@ from arm_dataset import Plan, write_dataset
 from cell import fetched
 from lerobot_streamrec.cli import progress
 from lerobot_streamrec.cli.main import main
+from lerobot_streamrec.dataset.rebuild.merge import merge_datasets, READ_WHOLE
 from lerobot_streamrec.fleet.sync import mirror
 from lerobot_streamrec.fleet.sync.store import Store
-from lerobot_streamrec.workers import Processes
+from lerobot_streamrec.workers import InProcess, Processes
 import numpy as np
 import pytest
 from s3_server import CREDENTIALS, S3Server
@@ -221,6 +222,27 @@ def test_a_merge_from_and_to_a_store_equals_the_local_one(
     twice = said(capsys, 'merge', tmp_path / 'two', remote, remote, status=1).err
     assert f'{remote}' in twice
     assert 'named twice' in twice
+
+
+@pytest.mark.parametrize('is_on_this_machine', [True, False])
+def test_who_checks_the_rows_of_a_merge_sees_the_names_of_their_files(
+    is_on_this_machine, local, remote, tmp_path
+):
+    class Elsewhere(InProcess):
+        asked: ClassVar = []
+
+        def run(self, tasks):
+            self.asked.extend(task.name for task in tasks)
+            return super().run(tasks)
+
+    Elsewhere.is_on_this_machine = is_on_this_machine
+    more = tmp_path / 'more'
+    write_dataset(more, [Plan(1.0)], draw=_draw)
+    with mirror.mirrored(Store(remote), READ_WHOLE) as folder:
+        merge_datasets(tmp_path / 'out', [folder, more], workers=Elsewhere())
+        assert (f'the rows of {folder}' in Elsewhere.asked) is is_on_this_machine
+    merge_datasets(tmp_path / 'one', [local, more])
+    assert contents(tmp_path / 'out') == contents(tmp_path / 'one')
 
 
 def test_what_is_wrong_is_one_sentence(remote, server, capsys, tmp_path, monkeypatch):

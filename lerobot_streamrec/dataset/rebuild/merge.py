@@ -207,10 +207,10 @@ def add_datasets(
 
 def _read_rows(roots: Sequence[Path], workers: Workers) -> list[EpisodeIndex]:
     """Refuse datasets that cannot be merged; return their episodes files, as they were read."""
-    # Only this machine has the names of the files of datasets that lie elsewhere.
-    are_here = not any(is_place(root.resolve()) for root in roots)
+    # Only this machine has the names of the files of datasets that lie in a store.
+    is_seen = workers.is_on_this_machine or not any(is_place(one.resolve()) for one in roots)
     checks = [Task(f'the rows of {root}', partial(refuse_odd_dataset, root)) for root in roots]
-    return list((workers if are_here else HERE).run(checks))
+    return list((workers if is_seen else HERE).run(checks))
 
 
 def _keep_writers_out(root: Path, stack: ExitStack) -> None:
