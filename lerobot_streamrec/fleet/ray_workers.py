@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 import logging
 import os
 import socket
@@ -73,10 +73,10 @@ class RayWorkers(Workers):
                     do = self._do.options(name=one.name)
                     running.append(do.remote(one.work, registrations()))
                     num_begun += 1
-                yield _result(task.name, running[0])
-                running.popleft()
+                yield _next_result(task.name, running)
         finally:
-            for ref in running:
+            # Ray aborts this process if it cancels a task whose result has just come.
+            for ref in _unfinished(running):
                 ray.cancel(ref, force=True)
 
     def close(self) -> None:
@@ -118,11 +118,15 @@ def _refuse_unreachable(address: str) -> None:
         raise ConfigError('--address', address, allowed) from error
 
 
-def _result(name: str, ref: ray.ObjectRef[Any]) -> Any:
+def _unfinished(refs: Collection[ray.ObjectRef[Any]]) -> Sequence[ray.ObjectRef[Any]]:
+    return ray.wait([*refs], num_returns=len(refs), timeout=0)[1] if refs else ()
+
+
+def _next_result(name: str, running: deque[ray.ObjectRef[Any]]) -> Any:
     try:
-        while not ray.wait([ref], timeout=_POLL_S)[0]:
+        while not ray.wait([running[0]], timeout=_POLL_S)[0]:
             pass
-        return result_of(*ray.get(ref))
+        return result_of(*ray.get(running.popleft()))
     except RayTaskError as error:
         # The function itself returns its errors, so it has not begun.
         last = str(error).strip().rpartition('\n')[2]

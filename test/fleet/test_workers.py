@@ -131,12 +131,16 @@ def test_a_task_that_always_kills_its_process_is_named(workers, tmp_path):
     assert found[1] == 9
 
 
-def test_errors_come_as_they_were_raised(workers):
+def test_errors_come_as_they_were_raised(workers, monkeypatch):
+    cancelled = []
+    monkeypatch.setattr('ray.cancel', lambda ref, **_: cancelled.append(ref))
     with pytest.raises(ConfigError, match='only red') as caught:
         list(workers.run([Task('it', distant_tasks.refuse)]))
     assert caught.value.value == 'mauve'
     with pytest.raises(WorkerError, match='_OddError: an oddity'):
         list(workers.run([Task('it', distant_tasks.fail_oddly)]))
+    # Ray aborts a process that cancels a task whose result has just come.
+    assert cancelled == []
 
 
 class Kept(Workers):
