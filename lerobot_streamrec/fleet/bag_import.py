@@ -21,6 +21,7 @@ their own time, and the bag waits for them.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
@@ -126,12 +127,24 @@ def known_text(known: Set[str], text: str, whole_text: Callable[[], str]) -> str
     return whole_text() if is_known_otherwise else text
 
 
-def span_place(bag: Bag, span: Span) -> str:
-    """Return the place of an episode in a bag, such as ``@12.345 s``; empty: it is all of it."""
-    begin_ns = bag.begin_ns or 0
-    if span.begin_ns <= begin_ns and span.end_ns >= (bag.end_ns or 0):
-        return ''
-    return f'@{(span.begin_ns - begin_ns) / NS_PER_S:.3f} s'
+def span_places(bag: Bag, spans: Sequence[Span]) -> list[str]:
+    """
+    Return the place of each episode in a bag, such as ``@12.345 s``; empty: it is all of it.
+
+    Episodes that begin in the same millisecond get nine digits, so that no two places are equal.
+
+    :param spans: all episodes of the bag, in order
+    """
+    first_ns = bag.begin_ns or 0
+    if len(spans) == 1 and spans[0].begin_ns <= first_ns and spans[0].end_ns >= (bag.end_ns or 0):
+        return ['']
+    places = [f'@{(one.begin_ns - first_ns) / NS_PER_S:.3f} s' for one in spans]
+    counts, begin_ns = Counter(places), 0
+    for number, (one, place) in enumerate(zip(spans, places, strict=True)):
+        begin_ns = max(begin_ns + 1, one.begin_ns)
+        if counts[place] > 1:
+            places[number] = f'@{(begin_ns - first_ns) / NS_PER_S:.9f} s'
+    return places
 
 
 def missing_spans(
@@ -146,7 +159,7 @@ def missing_spans(
     :raise ConfigError: if the dataset has episodes of a bag of this name with other content, or
         other episodes of this bag, or was recorded beside it
     """
-    wanted = {_episode_text(bag, text, span): span for span in spans}
+    wanted = dict(zip(_episode_texts(bag, text, spans), spans, strict=True))
     missing = [span for one, span in wanted.items() if one not in known]
     for one in sorted(known - wanted.keys()) if missing else ():
         if problem := _conflict(one, text):
@@ -168,8 +181,8 @@ def _conflict(known: str, text: str) -> str:
     return ''
 
 
-def _episode_text(bag: Bag, text: str, span: Span) -> str:
-    return f'{text} {span_place(bag, span)}'.strip()
+def _episode_texts(bag: Bag, text: str, spans: Sequence[Span]) -> list[str]:
+    return [f'{text} {place}'.strip() for place in span_places(bag, spans)]
 
 
 def bag_settings(
@@ -302,14 +315,16 @@ class BagImport:
     def _planned(self) -> list[PlannedEpisode]:
         known = known_texts(self._settings.recorder.root)
         missing = missing_spans(known, self._bag, self._text, self._spans)
+        bag, spans = self._bag, self._spans
+        texts = _episode_texts(bag, self._text, spans)
         return [
             PlannedEpisode(
                 span,
-                _episode_text(self._bag, self._text, span),
-                f'{self._bag.path} {span_place(self._bag, span)}'.strip(),
+                text,
+                f'{bag.path} {place}'.strip(),
                 span in missing and span in self._wanted,
             )
-            for span in self._spans
+            for span, text, place in zip(spans, texts, span_places(bag, spans), strict=True)
         ]
 
     def _messages(self, steps: EpisodeSteps) -> Iterator[Message]:

@@ -23,14 +23,18 @@ import os
 import re
 import shutil
 import sys
+from types import SimpleNamespace
 
 from bags import FORMATS, IMAGE, image
 from command_line import STREAMREC
 from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.catalog import read_catalog
 from lerobot_streamrec.fleet import bag_import
+from lerobot_streamrec.fleet.bag_import import missing_spans, span_places
+from lerobot_streamrec.fleet.planning.bag_spans import Span
 from lerobot_streamrec.fleet.reading import bag_reader
 from lerobot_streamrec.recording.recorder import Recorder
+from lerobot_streamrec.sync.row_clock import NS_PER_S
 from pseudo_terminal import PseudoTerminal
 import pytest
 from robot_bags import BEGIN_NS, expected_rows, make_bag, rows_of, trains
@@ -202,3 +206,15 @@ def test_a_damaged_bag_gives_what_is_whole_and_the_rest_is_named(
     rows = rows_of(root, read_dataset)
     assert rows == expected_rows(root, sent)
     assert 10 < len(rows) < 30
+
+
+def test_episodes_that_a_busy_bag_got_in_one_millisecond_are_all_imported():
+    begin_ns = 1_800_000_000 * NS_PER_S
+    bag = SimpleNamespace(begin_ns=begin_ns, end_ns=begin_ns + 60 * NS_PER_S)
+    begins = [begin_ns + one for one in (12_345_100, 12_345_100, 12_345_101, 30_000_000)]
+    spans = [Span(one, one + number) for number, one in enumerate(begins)]
+    assert missing_spans(set(), bag, 'bag sha256:0', spans) == spans
+    places = ['@0.012345100 s', '@0.012345101 s', '@0.012345102 s', '@0.030 s']
+    assert span_places(bag, spans) == places
+    known = {f'bag sha256:0 {one}' for one in places[1:]}
+    assert missing_spans(known, bag, 'bag sha256:0', spans) == spans[:1]

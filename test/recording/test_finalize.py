@@ -91,6 +91,25 @@ def test_an_episode_among_others_in_a_file_is_not_undone(rig, record, read_datas
     check(rig, read_dataset, 2)
 
 
+def test_the_only_episode_is_undone_and_the_next_recorder_goes_on(
+    rig, record, make_rig, read_dataset
+):
+    root = rig.config.root
+    record(1)
+    rig.recorder.finalize().result(WAIT_S)
+    (root / 'notes.txt').write_text('Mine')
+    rig.recorder.undo().result(WAIT_S)
+    assert (root / 'README.md').exists()
+    rig.recorder.close(WAIT_S)
+    rig = make_rig()
+    rig.run(1)
+    rig.record()
+    check(rig, read_dataset, 1)
+    rig.recorder.finalize().result(WAIT_S)
+    assert '| episodes | 1 |' in (root / 'README.md').read_text()
+    assert (root / 'notes.txt').read_text() == 'Mine'
+
+
 def test_nothing_is_merged_if_that_is_not_wanted(make_rig):
     rig = make_rig(compact_at_finalize=False)
     rig.run(1)

@@ -60,7 +60,7 @@ from lerobot_streamrec.errors import (
 )
 from lerobot_streamrec.video.codecs.depth_config import stored_depth
 
-# Folders that an interrupted first commit leaves without info.json.
+# Folders that an interrupted first commit leaves without info.json, and an undo of all episodes.
 _UNFINISHED = {'data', 'videos', 'meta'}
 
 
@@ -222,20 +222,22 @@ def unfinished_folders(root: Path) -> list[Path]:
     """
     Return the files and folders of an interrupted first commit, without changing anything.
 
-    The files about the robot stay, because the take that will be recovered names them.
+    An undo of the only episode may leave some, too. The files about the robot stay, because the
+    take that will be recovered names them.
 
     :raise DatasetExistsError: if the root holds files that this recorder has not made
     :raise DatasetCorruptError: if the root holds several episodes, so that info.json was lost
     """
     if not root.exists() or os.path.lexists(root / INFO):
         return []
-    present = sorted(one for one in root.iterdir() if one.name != OWN.name)
-    names = {one.name for one in present}
-    are_folders = all(one.is_dir() for one in present)
-    if names and not ((root / OWN).is_dir() and names <= _UNFINISHED and are_folders):
+    names = sorted(one.name for one in root.iterdir() if one.name != OWN.name)
+    present = [root / name for name in names if name in _UNFINISHED]
+    # Beside a dataset of this recorder, others may have files, such as a README.md.
+    is_own = (root / OWN).is_dir() and all(one.is_dir() for one in present)
+    if names and not is_own:
         raise DatasetExistsError(
             f'{root} is not empty and holds no LeRobot dataset (there is '
-            f'{", ".join(sorted(names)[:5])}); choose another root'
+            f'{", ".join(names[:5])}); choose another root'
         )
     num_episodes = sum(_num_rows(one) for one in root.glob('meta/episodes/*/*.parquet'))
     if num_episodes > 1:
