@@ -159,7 +159,8 @@ def missing_spans(
     :raise ConfigError: if the dataset has episodes of a bag of this name with other content, or
         other episodes of this bag, or was recorded beside it
     """
-    wanted = dict(zip(_episode_texts(bag, text, spans), spans, strict=True))
+    places = span_places(bag, spans)
+    wanted = {_at(text, place): span for place, span in zip(places, spans, strict=True)}
     missing = [span for one, span in wanted.items() if one not in known]
     for one in sorted(known - wanted.keys()) if missing else ():
         if problem := _conflict(one, text):
@@ -181,8 +182,8 @@ def _conflict(known: str, text: str) -> str:
     return ''
 
 
-def _episode_texts(bag: Bag, text: str, spans: Sequence[Span]) -> list[str]:
-    return [f'{text} {place}'.strip() for place in span_places(bag, spans)]
+def _at(name: str, place: str) -> str:
+    return f'{name} {place}'.strip()
 
 
 def bag_settings(
@@ -315,16 +316,15 @@ class BagImport:
     def _planned(self) -> list[PlannedEpisode]:
         known = known_texts(self._settings.recorder.root)
         missing = missing_spans(known, self._bag, self._text, self._spans)
-        bag, spans = self._bag, self._spans
-        texts = _episode_texts(bag, self._text, spans)
+        places = span_places(self._bag, self._spans)
         return [
             PlannedEpisode(
                 span,
-                text,
-                f'{bag.path} {place}'.strip(),
+                _at(self._text, place),
+                _at(str(self._bag.path), place),
                 span in missing and span in self._wanted,
             )
-            for span, text, place in zip(spans, texts, span_places(bag, spans), strict=True)
+            for span, place in zip(self._spans, places, strict=True)
         ]
 
     def _messages(self, steps: EpisodeSteps) -> Iterator[Message]:
