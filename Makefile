@@ -104,11 +104,13 @@ bench-scale: env conformance-env ## find how many cameras this machine records, 
 bench-merge: env ## measure a merge of 10,000 small episodes with 1 to 8 workers
 	@$(VENV_PYTHON) benchmarks/merge.py $(BENCH_ARGS)
 
+# Thorough tests may run for minutes. faulthandler then dumps the stacks of threads while they run,
+# which can end the process with a segmentation fault.
 .PHONY: soak
 soak: env conformance-env ## kill the recorder 200 times (SOAK_ARGS='--kills 20'), syncs 50 times, try every case, record 30 minutes
 	@$(VENV_PYTHON) -m pip install --quiet --no-deps -r requirements/bench.txt
 	@PYTHONPATH='$(CURDIR)/test/helpers' $(CONFORMANCE_ENV) $(VENV_PYTHON) test/kills/soak.py $(SOAK_ARGS)
-	@STREAMREC_THOROUGH=1 $(VENV_PYTHON) -m pytest -m thorough
+	@STREAMREC_THOROUGH=1 $(VENV_PYTHON) -m pytest -m thorough -o faulthandler_timeout=0
 	@$(VENV_PYTHON) benchmarks/memory.py
 
 .PHONY: build
