@@ -58,6 +58,20 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """
+    Put files with slow tests first, so that no process is left busy with them after all others.
+
+    LeRobot looks at what all other tests have written, so its tests come last.
+    """
+    slow = {item.path for item in items if item.get_closest_marker('slow')}
+
+    def place(item):
+        return bool(item.get_closest_marker('conformance')), item.path not in slow
+
+    items.sort(key=place)
+
+
 def _worker_threads():
     return [
         one

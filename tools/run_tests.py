@@ -29,18 +29,14 @@ import time
 
 # pytest's exit status if a part has no tests.
 NO_TESTS = 5
-# Tests wait for threads and processes about a third of their time.
-NUM_WORKERS = str((os.cpu_count() or 1) + 1)
+# Tests wait for threads and processes about a third of their time. Those on DDS run in real time,
+# so the machine must not become much busier.
+NUM_CORES = os.cpu_count() or 1
+# test/conftest.py puts the files with slow tests first; pytest-xdist must not sort them again.
+BY_FILE = ['--dist', 'loadfile', '--no-loadscope-reorder']
 PARTS = (
-    ('the core', ['-m', 'not ros and not conformance', '-n', NUM_WORKERS, '--dist', 'loadfile']),
-    (
-        'nodes on DDS',
-        [
-            *('-m', 'ros and not alone', '-n', NUM_WORKERS, '--dist', 'loadfile'),
-            # test/nodes/conftest.py puts the slow ones first.
-            '--no-loadscope-reorder',
-        ],
-    ),
+    ('the core', ['-m', 'not ros and not conformance', '-n', str(NUM_CORES + 2), *BY_FILE]),
+    ('nodes on DDS', ['-m', 'ros and not alone', '-n', str(NUM_CORES + 1), *BY_FILE]),
     ('whole jobs', ['-m', 'alone']),
     # These tests keep no dataset, so the test that reads all kept ones need not come last.
     ('the real LeRobot', ['-m', 'conformance', '-n', '2', '--dist', 'loadfile']),

@@ -142,6 +142,7 @@ def test_a_process_that_dies_is_named_and_the_others_are_kept(
     assert not folder_of_imports(root).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('instant', dying_imports.INSTANTS)
 def test_the_same_command_goes_on_where_a_killed_one_stopped(
     instant, bags, tmp_path, params, root, read_dataset
@@ -168,6 +169,7 @@ def test_the_same_command_goes_on_where_a_killed_one_stopped(
     assert {one.name for one in tmp_path.iterdir()} == {*SECONDS, 'robot.yaml', root.name}
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_processes_in_order(bags, params, root):
     arguments = ['import', *bags, '--params', params(), '--jobs', '2']
     ended = python(dying_imports.__file__, 'interrupt', *arguments)

@@ -26,7 +26,7 @@ import threading
 import time
 
 from cell import fetched, numbers_in, shared_files, sync
-from command_line import streamrec
+from command_line import streamrec_process
 from fault_at import Killed
 from lerobot_streamrec.errors import DatasetLockedError
 from lerobot_streamrec.fleet.sync import expiry
@@ -66,13 +66,13 @@ def test_an_old_root_is_deleted_once_it_is_copied(old, url, tmp_path):
 
 
 def test_the_command(old, place):
-    kept = streamrec('sync', old.root, place, '--keep-days', '9')
+    kept = streamrec_process('sync', old.root, place, '--keep-days', '9')
     assert kept.returncode == 0
     assert f'{old.root} is kept: its last change was 8.0 days ago, and not 9' in kept.stderr
-    wrong = streamrec('sync', old.root, place, '--keep-days', '-1')
+    wrong = streamrec_process('sync', old.root, place, '--keep-days', '-1')
     assert wrong.returncode == 2
     assert old.root.exists()
-    gone = streamrec('sync', old.root, place, '--keep-days', '7.5')
+    gone = streamrec_process('sync', old.root, place, '--keep-days', '7.5')
     assert gone.returncode == 0, gone.stderr
     assert gone.stderr.endswith(f'{old.root} was deleted: all of it is at {place}\n')
     assert not old.root.exists()

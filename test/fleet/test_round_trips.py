@@ -206,6 +206,7 @@ def contents(bag):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.timeout(examples(300))
 @settings(max_examples=examples(20), suppress_health_check=[HealthCheck.too_slow])

@@ -174,6 +174,7 @@ def content_of(root, read_dataset):
 
 
 # A seed cannot be made smaller, and the datasets of a failure stay to be looked at.
+@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.timeout(examples(300))
 @settings(max_examples=examples(12), phases=[Phase.explicit, Phase.generate])

@@ -29,7 +29,7 @@ import threading
 from types import SimpleNamespace
 
 from cell import fetched, is_copied, numbers_in, shared_files, status_of, sync, Watched
-from command_line import python, streamrec
+from command_line import python, streamrec, streamrec_process
 from fault_at import FaultAt, Killed
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.dataset.rebuild.delete import delete_episodes
@@ -79,6 +79,7 @@ def test_a_long_backlog_becomes_visible_in_steps(cell, place, tmp_path):
     is_copied(cell, str(place), tmp_path / 'end')
 
 
+@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.parametrize('is_after', [False, True], ids=['before', 'after'])
 def test_killed_at_each_operation_the_next_sync_goes_on(cell, place, tmp_path, is_after):
@@ -233,7 +234,7 @@ def test_tools_that_renumber_files_refuse_a_root_that_syncs(cell, place, tmp_pat
         with pytest.raises(RebuildError, match=r'first line of .*\.jsonl.* is damaged'):
             compact_dataset(cell.root)
     journal.write_bytes(kept)
-    assert streamrec('sync', cell.root, place, '--forget').returncode == 0
+    assert streamrec_process('sync', cell.root, place, '--forget').returncode == 0
     assert compact_dataset(cell.root).after.num_files == 3
 
 

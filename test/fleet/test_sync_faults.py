@@ -31,7 +31,7 @@ import tempfile
 import threading
 
 from cell import Cell, fetched, is_copied, numbers_in, shared_files, SOON, status_of, sync, Watched
-from command_line import STREAMREC, streamrec
+from command_line import STREAMREC, streamrec_process
 from fault_at import FaultAt, io_error, Killed
 from lerobot_streamrec.dataset.rebuild.compact import compact_dataset
 from lerobot_streamrec.errors import ConfigError, DatasetError, SyncError
@@ -73,7 +73,7 @@ def test_killed_for_real_at_some_instants(cell, url, tmp_path):
             process.kill()
             process.communicate()
         assert numbers_in(fetched(url, tmp_path / 'look')) in ([], [1, 2, 3, 4])
-    said = streamrec('sync', cell.root, url, '--verify')
+    said = streamrec_process('sync', cell.root, url, '--verify')
     assert said.returncode == 0, said.stderr
     assert 'read back, all as here' in said.stderr
     assert list(tmp_path.rglob('*.streamrec-part')) == []
@@ -179,13 +179,13 @@ def test_credentials_are_refused_in_urls_and_never_stored_or_shown(cell, server)
     secret = CREDENTIALS['AWS_SECRET_ACCESS_KEY']
     key = CREDENTIALS['AWS_ACCESS_KEY_ID']
     for url in (f's3://{key}:{secret}@cells/x', f's3://cells/x?access_key={key}&secret_key={secret}'):
-        said = streamrec('sync', cell.root, url)
+        said = streamrec_process('sync', cell.root, url)
         assert said.returncode == 1
         assert 'name no credentials there' in said.stderr
         assert secret not in said.stderr
         assert key not in said.stderr
     cell.save()
-    said = streamrec('sync', cell.root, server.url('lab/secret'))
+    said = streamrec_process('sync', cell.root, server.url('lab/secret'))
     assert said.returncode == 0, said.stderr
     texts = [said.stderr, said.stdout]
     texts += [one.read_text() for one in (cell.root / '.streamrec/sync').iterdir()]
@@ -201,7 +201,7 @@ def test_credentials_that_the_store_refuses(cell):
         try:
             guarded.tell('guard')
             cell.save()
-            said = streamrec('sync', cell.root, guarded.url('x'))
+            said = streamrec_process('sync', cell.root, guarded.url('x'))
         finally:
             guarded.close()
     assert said.returncode == 1
@@ -257,10 +257,11 @@ def test_a_second_sync_of_the_same_root_and_place_is_refused(cell, place):
     watcher.start()
     try:
         assert entered.wait(TIMEOUT_S)
-        said = streamrec('sync', cell.root, place)
+        said = streamrec_process('sync', cell.root, place)
         assert said.returncode == 1
         assert 'another process syncs' in said.stderr
-        assert 'another process syncs' in streamrec('sync', cell.root, place, '--forget').stderr
+        said = streamrec_process('sync', cell.root, place, '--forget')
+        assert 'another process syncs' in said.stderr
     finally:
         stop.set()
         watcher.join(TIMEOUT_S)
@@ -329,8 +330,8 @@ def test_a_place_that_was_emptied_or_is_not_mounted_is_not_filled_again(cell, pl
     with pytest.raises(SyncError, match=r'no longer holds the dataset.*mount it'):
         sync(cell, Store(str(place)))
     assert not place.exists()
-    assert streamrec('sync', cell.root, place, '--forget').returncode == 0
-    assert streamrec('sync', cell.root, place).returncode == 0
+    assert streamrec_process('sync', cell.root, place, '--forget').returncode == 0
+    assert streamrec_process('sync', cell.root, place).returncode == 0
     assert numbers_in(place) == [1]
 
 
@@ -439,7 +440,7 @@ def test_more_episodes_than_undo_takes_back_are_not_replaced(cell, place, tmp_pa
 
 def test_a_root_without_a_dataset(tmp_path, place):
     (tmp_path / 'empty').mkdir()
-    said = streamrec('sync', tmp_path / 'empty', place)
+    said = streamrec_process('sync', tmp_path / 'empty', place)
     assert said.returncode == 1
     assert 'holds no LeRobot dataset' in said.stderr
     assert list((tmp_path / 'empty').iterdir()) == []
@@ -453,7 +454,7 @@ def test_odd_names_of_folders_and_files(cell, tmp_path):
         (cell.root / name).write_text(name)
     (cell.root / 'link').unlink()
     (cell.root / 'link').symlink_to('/etc/hostname')
-    said = streamrec('sync', cell.root, place)
+    said = streamrec_process('sync', cell.root, place)
     assert said.returncode == 0, said.stderr
     files = shared_files(place)
     assert files['notes/häuser 50%.txt'].decode() == 'notes/häuser 50%.txt'

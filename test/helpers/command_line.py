@@ -15,8 +15,13 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr, redirect_stdout
+import io
 import subprocess
 import sys
+from unittest.mock import patch
+
+from lerobot_streamrec.cli.main import main
 
 STREAMREC = ('-m', 'lerobot_streamrec.cli')
 _TIMEOUT_S = 200
@@ -39,4 +44,17 @@ def python(*arguments, answer=''):
 
 
 def streamrec(*arguments, answer=''):
-    return python(*STREAMREC, *arguments, answer=answer)
+    """
+    Run the command line in this process, which saves the start of a Python.
+
+    :param answer: text for its standard input
+    """
+    words, out, err = [*map(str, arguments)], io.StringIO(), io.StringIO()
+    with patch('sys.stdin', io.StringIO(answer)), redirect_stdout(out), redirect_stderr(err):
+        status = main(words)
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def streamrec_process(*arguments):
+    """Run a process of the command line, which changes its priority and handlers of signals."""
+    return python(*STREAMREC, *arguments)

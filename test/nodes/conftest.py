@@ -45,12 +45,6 @@ from recorder_rig.robot import Robot
 _RIGS = []
 
 
-def pytest_collection_modifyitems(items):
-    """Put slow tests first, so that no process is left busy with them after all others."""
-    markers = ('ros', 'slow')
-    items.sort(key=lambda item: not all(map(item.get_closest_marker, markers)))
-
-
 class Rig:
     """Makes robots, recorders and operators, and ends all of them."""
 

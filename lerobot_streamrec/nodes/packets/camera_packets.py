@@ -64,7 +64,7 @@ _TRANSPORT = Option(
     'transport', AUTO, 'Transport of the pictures', choices=(AUTO, RAW, COMPRESSED)
 )
 _OUTPUT = Option('output', FOXGLOVE, 'Message type of the packets', choices=(FOXGLOVE, FFMPEG))
-_QUEUE = Option('queue', 10, 'Pictures that may wait for the encoder', 1, 1000)
+_QUEUE = Option('queue', 30, 'Pictures that may wait for the encoder', 1, 1000)
 _KEY = 'camera'
 _LOOK_PERIOD_S = 0.5
 _TELL_PERIOD_S = 1.0

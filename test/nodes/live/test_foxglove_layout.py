@@ -26,7 +26,7 @@ import json
 import re
 import socket
 
-from command_line import streamrec
+from command_line import streamrec_process
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Twist
 from lerobot_streamrec.errors import ConfigError
@@ -316,15 +316,15 @@ def test_the_file_is_written_once(ros_surroundings, tmp_path):
     robot, target = tmp_path / 'robot.yaml', tmp_path / 'robot.json'
     robot.write_text(ROBOT.format(node='/**'))
     arguments = ('layout', robot, '--seconds', 0)
-    printed = streamrec(*arguments)
+    printed = streamrec_process(*arguments)
     assert printed.returncode == 0, printed.stderr
     check_layout(json.loads(printed.stdout))
     target.write_text('mine')
-    refused = streamrec(*arguments, '--foxglove', target)
+    refused = streamrec_process(*arguments, '--foxglove', target)
     assert (refused.returncode, refused.stdout) == (2, '')
     assert f"--foxglove is '{target}': it exists already; add --force" in refused.stderr
     assert target.read_text() == 'mine'
-    written = streamrec(*arguments, '--foxglove', target, '--force')
+    written = streamrec_process(*arguments, '--foxglove', target, '--force')
     assert written.returncode == 0, written.stderr
     assert written.stdout == f'{target} is a Foxglove layout for the recorder /episode\n'
     assert target.read_text() == printed.stdout
