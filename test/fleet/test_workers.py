@@ -174,9 +174,8 @@ def test_a_command_that_is_killed_leaves_nothing_and_can_be_run_again(engine, ro
     line = [sys.executable, distant_tasks.__file__, engine, str(out), *map(str, roots)]
     with subprocess.Popen(line, start_new_session=True) as command:
         wait_for(lambda: any(tmp_path.glob('.out.streamrec-rebuild/.streamrec/work-*/*')))
-        # Ray's agents, which do no task, end by themselves a minute after the others.
         family = psutil.Process(command.pid).children(recursive=True)
-        crew = [one for one in family if 'Agent' not in ' '.join(one.cmdline())]
+        crew = [one for one in family if not is_agent(one)]
         assert crew
         command.send_signal(signal.SIGKILL)
     assert not out.exists()
@@ -189,6 +188,14 @@ def test_a_command_that_is_killed_leaves_nothing_and_can_be_run_again(engine, ro
     assert files_of(out) == files_of(tmp_path / 'whole')
     info = json.loads((out / 'meta/info.json').read_text())
     assert info['total_episodes'] == 5
+
+
+def is_agent(process):
+    """Tell Ray's agents, which do no task and end a minute after the others."""
+    try:
+        return 'Agent' in ' '.join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
 
 
 def is_alive(process):
