@@ -45,6 +45,7 @@ import pytest
 from recorder_rig.parameters import FRONT_KEY, FRONT_TOPIC, STATE, STATE_KEY, STATE_TOPIC
 from recorder_rig.pictures import NumberedFile, NumberedPicture
 from sensor_msgs.msg import CompressedImage
+from waiting import wait_for
 
 MODULE = 'lerobot_streamrec.nodes.packets.camera_packets_main'
 TIMEOUT_S = 60.0
@@ -70,6 +71,14 @@ def frames_of(messages, read, codec):
     return found
 
 
+def stop_at(node, camera, num_pictures):
+    """Stop a node, as a busy host does, until a camera has published this many pictures."""
+    first = camera.next_number
+    node.send(signal.SIGSTOP)
+    wait_for(lambda: camera.next_number >= first + num_pictures)
+    node.send(signal.SIGCONT)
+
+
 @pytest.mark.ros
 @pytest.mark.parametrize('output', ['foxglove', 'ffmpeg'])
 def test_the_recorder_stores_the_packets_of_the_cameras_host(rig, tmp_path, output, keep_dataset):
@@ -78,7 +87,7 @@ def test_the_recorder_stores_the_packets_of_the_cameras_host(rig, tmp_path, outp
     camera = FRONT_TOPIC if is_raw else f'{FRONT_TOPIC}/compressed'
     picture = NumberedPicture() if is_raw else NumberedFile(jpeg_file, 'bgr8; jpeg')
     robot = rig.robot(truth_path, is_punctual=True)
-    robot.add_camera(camera, picture)
+    front = robot.add_camera(camera, picture)
     robot.add_joints(STATE_TOPIC, STATE['state.names'])
     kind, read = KINDS[output]
     packets_topic = f'{FRONT_TOPIC}/{output}'
@@ -90,7 +99,7 @@ def test_the_recorder_stores_the_packets_of_the_cameras_host(rig, tmp_path, outp
             'output': output,
             'encoder.vcodec': 'h264',
             'encoder.crf': 10,
-            # On a busy machine, pictures of several seconds may come at once.
+            # A busy machine may stop the node for several seconds.
             'queue': 300,
         },
     )
@@ -107,9 +116,15 @@ def test_the_recorder_stores_the_packets_of_the_cameras_host(rig, tmp_path, outp
             'sync.start_at_key_frame': True,
         }
     )
-    rig.operator().record(num_rows=45)
+    operator = rig.operator()
+    operator.start()
+    operator.wait_for_rows(15)
+    stop_at(node, front, num_pictures=20)
+    operator.wait_for_rows(45)
+    operator.save()
     assert recorder.end() == 0
     assert node.end(signal.SIGINT) == 0, node.log
+    assert 'dropped' not in node.log
     published = [data for topic, *_, data in bag.messages if topic == packets_topic]
     robot.close()
 

@@ -231,9 +231,9 @@ class CameraPackets:
         if counts.num_dropped > self._told:
             num_new, self._told = counts.num_dropped - self._told, counts.num_dropped
             problems.append(
-                'pictures dropped because they came while the encoder was behind: '
-                f'{num_new}, {counts.num_dropped} in all; choose a faster encoder '
-                '(encoder.profile light), or fewer or smaller pictures'
+                f'pictures dropped because too many waited for the encoder: {num_new}, '
+                f'{counts.num_dropped} in all; choose a faster encoder (encoder.profile light), '
+                'or fewer or smaller pictures, or let more of them wait (queue)'
             )
             now_s = time.monotonic()
             if now_s - self._warned_s >= _WARN_EVERY_S:

@@ -47,7 +47,7 @@ class PacketCounts:
     :param encoder: encoder and its cost, in words; empty while it is being chosen
     :param num_packets: number of published packets
     :param num_bytes: size of these packets
-    :param num_dropped: number of pictures that came while the encoder was behind
+    :param num_dropped: number of pictures that came while as many waited as may wait
     :param num_early: number of pictures that came before the encoder was chosen
     :param num_undecodable: number of damaged pictures
     :param trouble: why the newest picture could not be encoded; empty if it could

@@ -72,6 +72,11 @@ class Camera:
         self._number = first_number
         self._publisher = robot.publisher(getattr(picture, 'kind', type(picture.message)), topic)
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next picture."""
+        return self._number
+
     def publish(self) -> None:
         """Publish a picture, unless the camera is stalled."""
         if self.is_stalled:
