@@ -20,18 +20,14 @@ command line goes over the result, and the recorder as well.
 
 from __future__ import annotations
 
-from contextlib import redirect_stderr, redirect_stdout
 import hashlib
-import io
 import json
 import resource
 import shutil
-import sys
-from unittest import mock
 
+from command_line import streamrec
 from hypothesis import given, HealthCheck, note, Phase, settings
 from hypothesis import strategies as st
-from lerobot_streamrec.cli.main import main
 from lerobot_streamrec.dataset.format.features import camera_feature, vector_feature
 from lerobot_streamrec.dataset.format.layout import STAGING
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
@@ -124,14 +120,8 @@ class Case:
 
 def run(*arguments):
     """Run the command line in this process; an error that nobody handles is raised."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        mock.patch.object(sys, 'argv', ['streamrec', *map(str, arguments)]),
-        redirect_stdout(out),
-        redirect_stderr(err),
-    ):
-        status = main()
-    return status, out.getvalue(), err.getvalue()
+    done = streamrec(*arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 def resume(root):

@@ -16,9 +16,8 @@
 from __future__ import annotations
 
 import json
-import sys
 
-from lerobot_streamrec.cli.main import main
+import command_line
 from lerobot_streamrec.dataset.format.features import camera_feature
 from lerobot_streamrec.dataset.format.state import EpisodeDraft, VideoDraft
 from lerobot_streamrec.dataset.takes.open_dataset import open_dataset
@@ -34,15 +33,10 @@ H264 = EncoderConfig(vcodec='h264', preset='ultrafast')
 TO_HEVC = ('--vcodec', 'hevc', '--preset', 'ultrafast', '--crf', '20', '--g', '4')
 
 
-@pytest.fixture
-def streamrec(monkeypatch, capsys):
-    """Run the command line in this process; returns its exit status and what it printed."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, 'argv', ['streamrec', *map(str, arguments)])
-        return (main(), *capsys.readouterr())
-
-    return run
+def streamrec(*arguments):
+    """Return the exit status of the command line and the texts that it printed."""
+    done = command_line.streamrec(*arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
 def encode(path, num_frames=10):
@@ -80,7 +74,7 @@ def dataset(tmp_path):
     return root
 
 
-def test_probe_speaks_the_words_of_info_json(streamrec, video):
+def test_probe_speaks_the_words_of_info_json(video):
     status, out, err = streamrec('probe', video)
     assert (status, err) == (0, '')
     assert f'{video}\n  10 frames, 1.000 s at 10 fps, ' in out
@@ -92,7 +86,7 @@ def test_probe_speaks_the_words_of_info_json(streamrec, video):
     assert first['info']['video.width'] == 64
 
 
-def test_probe_tells_what_is_no_video_and_goes_on(streamrec, video, tmp_path):
+def test_probe_tells_what_is_no_video_and_goes_on(video, tmp_path):
     broken = tmp_path / 'broken.mp4'
     broken.write_bytes(b'no video' * 99)
     status, out, err = streamrec('probe', broken, video, tmp_path / 'none.mp4')
@@ -104,7 +98,7 @@ def test_probe_tells_what_is_no_video_and_goes_on(streamrec, video, tmp_path):
     assert streamrec('probe')[0] == 2
 
 
-def test_concat_joins_files(streamrec, video, tmp_path):
+def test_concat_joins_files(video, tmp_path):
     out = tmp_path / 'out.mp4'
     status, said, _ = streamrec('concat', video, video, '--output', out)
     assert status == 0
@@ -116,7 +110,7 @@ def test_concat_joins_files(streamrec, video, tmp_path):
     assert streamrec('concat', tmp_path / 'none.mp4', '--output', out)[0] == 2
 
 
-def test_reencode_makes_another_file(streamrec, video, tmp_path):
+def test_reencode_makes_another_file(video, tmp_path):
     out = tmp_path / 'out.mp4'
     status, said, _ = streamrec('reencode', video, *TO_HEVC, '--from', '0.5', '--output', out)
     assert status == 0
@@ -128,7 +122,7 @@ def test_reencode_makes_another_file(streamrec, video, tmp_path):
     assert (status, 'encoder.crf is 99' in err) == (1, True)
 
 
-def test_reencode_changes_a_dataset(streamrec, dataset, read_dataset):
+def test_reencode_changes_a_dataset(dataset, read_dataset):
     status, said, _ = streamrec('reencode', dataset, *TO_HEVC, '--dry-run')
     assert status == 0
     assert said.startswith(f'would encode 20 frames of {dataset} to hevc, ')
@@ -148,7 +142,7 @@ def test_reencode_changes_a_dataset(streamrec, dataset, read_dataset):
     assert (status, f'{dataset} has {FRONT}; name one of them' in err) == (1, True)
 
 
-def test_frames_writes_pictures(streamrec, video, dataset, tmp_path):
+def test_frames_writes_pictures(video, dataset, tmp_path):
     status, said, _ = streamrec('frames', video, '--every', 4, '--output', tmp_path / 'one')
     assert (status, said) == (0, f'{tmp_path}/one: 3 frames\n')
     assert len(list((tmp_path / 'one').glob('frame-*.png'))) == 3
@@ -174,7 +168,7 @@ def test_frames_writes_pictures(streamrec, video, dataset, tmp_path):
         (('reencode', 'VIDEO', '--output', 'x', '--vcodec', 'mpeg2'), 'mpeg2'),
     ],
 )
-def test_wrong_usage_is_told(arguments, said, streamrec, video, dataset):
+def test_wrong_usage_is_told(arguments, said, video, dataset):
     names = {'VIDEO': video, 'DATASET': dataset}
     status, _, err = streamrec(*(names.get(one, one) for one in arguments))
     assert status == 2

@@ -71,7 +71,7 @@ def frames_of(messages, read, codec):
     return found
 
 
-def stop_at(node, camera, num_pictures):
+def stop_during(node, camera, num_pictures):
     """Stop a node, as a busy host does, until a camera has published this many pictures."""
     first = camera.next_number
     node.send(signal.SIGSTOP)
@@ -119,7 +119,7 @@ def test_the_recorder_stores_the_packets_of_the_cameras_host(rig, tmp_path, outp
     operator = rig.operator()
     operator.start()
     operator.wait_for_rows(15)
-    stop_at(node, front, num_pictures=20)
+    stop_during(node, front, num_pictures=20)
     operator.wait_for_rows(45)
     operator.save()
     assert recorder.end() == 0
